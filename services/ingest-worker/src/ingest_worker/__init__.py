@@ -1,0 +1,1 @@
+"""Fetches pages, opens files, extracts Markdown, chunks."""

@@ -1,0 +1,1 @@
+"""Repairs what drifted, deletes, retries, announces."""

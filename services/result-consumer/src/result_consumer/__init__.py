@@ -1,0 +1,1 @@
+"""Stores, embeds, indexes and activates what the workers deliver."""

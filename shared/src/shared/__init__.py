@@ -1,0 +1,1 @@
+"""What every Quern service shares: contracts, states, and one door per driver."""
