@@ -34,6 +34,11 @@ CREATE TABLE jobs (
     url_key text,
     depth integer,
     is_seed boolean NOT NULL DEFAULT false,
+    -- The version that this try staged (or, of type activate, the one to serve again).
+    version_id uuid,
+    -- SHA-256 (hex) of an upload's bytes. A column and not an expression over payload: under row-level
+    -- security an index is only used through leakproof operators.
+    bytes_sha256 text,
     -- An upload with the bytes of one that is still in flight waits for that one.
     waits_for uuid,
     worker_id uuid,
@@ -92,8 +97,10 @@ CREATE INDEX jobs_by_status ON jobs (tenant_id, status);
 -- Uploads that wait for a twin; cleared when it ends.
 CREATE INDEX jobs_waiting_for_twin ON jobs (waits_for) WHERE waits_for IS NOT NULL;
 -- In-flight uploads with the same bytes in the same group.
-CREATE INDEX jobs_open_upload_bytes ON jobs (tenant_id, (payload ->> 'sha256'))
+CREATE INDEX jobs_open_upload_bytes ON jobs (tenant_id, bytes_sha256)
     WHERE type = 'upload' AND status IN ('queued', 'running');
+-- Activations that wait for their turn.
+CREATE INDEX jobs_queued_activations ON jobs (seq) WHERE type = 'activate' AND status = 'queued';
 
 CREATE TABLE workers (
     id uuid PRIMARY KEY,
@@ -114,6 +121,8 @@ CREATE TABLE result_parts (
     part integer NOT NULL,
     parts integer NOT NULL,
     tenant_id uuid NOT NULL,
+    -- This part's piece of the Markdown, until the set is complete.
+    markdown text NOT NULL DEFAULT '',
     stored_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (job_id, epoch, part)
 );

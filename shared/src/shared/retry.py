@@ -1,0 +1,63 @@
+"""What happens to failed work: decided here, as pure functions; jitter and time come from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Retry-After is honoured up to here.
+LONGEST_PAUSE_SECONDS = 3600.0
+JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Queue it again, due in ``after_seconds``."""
+
+    after_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """It has failed; ``dead_retry_after_seconds`` is when the janitor may try again, None for never."""
+
+    dead_retry_after_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """The limits: seconds, and numbers of tries.
+
+    Attributes:
+        base_seconds: the pause after the first attempt; it doubles with each further one.
+        dead_base_seconds: the pause before the first automatic retry of a dead job; 0 turns it off.
+        dead_retries_max: how often the janitor retries one job.
+    """
+
+    base_seconds: float
+    dead_base_seconds: float
+    dead_retries_max: int
+
+
+def pause_seconds(base_seconds: float, attempt: int, jitter: float) -> float:
+    """``base × 2^(attempt-1)``, varied by up to ±20 % (``jitter`` from -1 to 1), at most an hour."""
+    exponent = min(attempt - 1, 20)
+    return float(min(base_seconds * 2**exponent * (1 + JITTER * jitter), LONGEST_PAUSE_SECONDS))
+
+
+def decide(
+    policy: RetryPolicy,
+    *,
+    retryable: bool,
+    attempt: int,
+    max_attempts: int,
+    retries: int,
+    retry_after_seconds: float | None,
+    jitter: float,
+) -> TryAgain | GiveUp:
+    """What becomes of a job whose ``attempt`` has failed."""
+    if retryable and attempt < max_attempts:
+        pause = pause_seconds(policy.base_seconds, attempt, jitter)
+        return TryAgain(min(max(pause, retry_after_seconds or 0.0), LONGEST_PAUSE_SECONDS))
+    if retryable and policy.dead_base_seconds > 0 and retries < policy.dead_retries_max:
+        return GiveUp(float(policy.dead_base_seconds * 2 ** min(retries, 20)))
+    return GiveUp(None)
