@@ -107,7 +107,6 @@ class NsqSettings(Settings):
 
     nsqd_tcp: HostPorts = Field(
         ("127.0.0.1:4150",),
-        min_length=1,
         description="nsqd's to publish to, host:port, comma-separated; the first that answers is taken",
     )
     nsqd_http: BaseUrl = Field(
@@ -165,6 +164,8 @@ class NsqSettings(Settings):
 
     @model_validator(mode="after")
     def _check_nsq(self) -> Self:
+        if not self.nsqd_tcp:
+            raise ValueError("QUERN_NSQD_TCP is empty: name at least one nsqd to publish to")
         self.require(
             "touch_seconds",
             lambda touch, timeout: touch * 3 <= timeout,
