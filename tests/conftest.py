@@ -1,0 +1,96 @@
+"""Fixtures for tests on real servers: each server starts when the first test asks for it, once per session.
+
+Methods of the servers (``kill9``, ``restart``, ``wipe``, ``pause``, ``resume``) block; in a test whose own loop
+must go on meanwhile, call them through ``asyncio.to_thread``. After each test, whatever it killed or froze is
+brought back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.claims import PortClaims
+from support.servers import Servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.databases import Database
+    from support.servers import NsqdServer, PostgresServer, WeaviateServer
+
+STARTED: pytest.StashKey[Servers] = pytest.StashKey()
+
+
+@pytest.fixture(scope="session")
+def port_claims() -> Iterator[PortClaims]:
+    """Blocks of ports that no other test session takes."""
+    claims = PortClaims()
+    yield claims
+    claims.release()
+
+
+@pytest.fixture(scope="session")
+def servers(
+    tmp_path_factory: pytest.TempPathFactory, port_claims: PortClaims, pytestconfig: pytest.Config
+) -> Iterator[Servers]:
+    """All servers, each started when its attribute is first read."""
+    made = Servers(root=tmp_path_factory.mktemp("s"), ports=port_claims.take())
+    pytestconfig.stash[STARTED] = made
+    try:
+        yield made
+    finally:
+        del pytestconfig.stash[STARTED]
+        made.close()
+
+
+@pytest.fixture(autouse=True)
+def _healed(pytestconfig: pytest.Config) -> Iterator[None]:
+    """After each test, bring back the servers that it killed or froze."""
+    yield
+    started = pytestconfig.stash.get(STARTED, None)
+    if started is not None:
+        started.heal()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(servers: Servers) -> PostgresServer:
+    """PostgreSQL, with ``.url`` of an empty database."""
+    return servers.postgres
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """A fresh migrated database of this test's own."""
+    made = postgres_server.databases.create()
+    yield made
+    postgres_server.databases.drop(made)
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """A migrated database that the tests of one module share."""
+    made = postgres_server.databases.create()
+    yield made
+    postgres_server.databases.drop(made)
+
+
+@pytest.fixture
+def empty_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """A database without any schema, for tests of the migrations themselves."""
+    made = postgres_server.databases.create(migrated=False)
+    yield made
+    postgres_server.databases.drop(made)
+
+
+@pytest.fixture(scope="session")
+def nsqd(servers: Servers) -> NsqdServer:
+    """A real nsqd, with its nsqlookupd."""
+    return servers.nsqd
+
+
+@pytest.fixture(scope="session")
+def weaviate(servers: Servers) -> WeaviateServer:
+    """A real Weaviate."""
+    return servers.weaviate

@@ -1,0 +1,1 @@
+"""What tests on real servers share: servers on demand, databases, whole stacks."""
