@@ -94,8 +94,6 @@ CREATE INDEX jobs_announced ON jobs (announced_at) WHERE status = 'queued' AND a
 CREATE INDEX jobs_running ON jobs (stage, worker_id) WHERE status = 'running' AND stage IS NOT NULL;
 -- The ledger's comparison of rows with deltas.
 CREATE INDEX jobs_by_status ON jobs (tenant_id, status);
--- Uploads that wait for a twin; cleared when it ends.
-CREATE INDEX jobs_waiting_for_twin ON jobs (waits_for) WHERE waits_for IS NOT NULL;
 -- In-flight uploads with the same bytes in the same group.
 CREATE INDEX jobs_open_upload_bytes ON jobs (tenant_id, bytes_sha256)
     WHERE type = 'upload' AND status IN ('queued', 'running');

@@ -1,0 +1,33 @@
+-- name: add
+-- A chunk that is there already did not change: neither written nor embedded again.
+INSERT INTO chunks (id, tenant_id, source_id, document_id, heading_path, text)
+SELECT k.id, k.tenant_id, k.source_id, k.document_id, ARRAY(SELECT jsonb_array_elements_text(k.heading_path)), k.text
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::jsonb[], $6::text[])
+    AS k (id, tenant_id, source_id, document_id, heading_path, text)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: to_index
+-- Chunks of staged versions that no object stands for yet: not active, not superseded (that one is used again),
+-- not staged in a verified batch.
+SELECT c.id AS chunk_id, c.tenant_id, c.source_id, c.document_id, c.heading_path, c.text, j.id AS job_id,
+       s.type AS source_type, v.language
+FROM jobs j
+JOIN document_versions v ON v.id = j.version_id
+JOIN sources s ON s.id = v.source_id
+JOIN version_chunks vc ON vc.version_id = v.id
+JOIN chunks c ON c.id = vc.chunk_id
+WHERE j.id = ANY ($1::uuid[]) AND j.status = 'running' AND j.stage = 'indexing' AND s.status = 'live'
+  AND NOT EXISTS (
+      SELECT 1 FROM objects o LEFT JOIN index_batches b ON b.batch_id = o.batch_id
+      WHERE o.chunk_id = c.id AND o.collection = $2
+        AND (o.state IN ('active', 'superseded') OR (o.state = 'staged' AND b.state = 'verified')))
+ORDER BY c.tenant_id, j.id, vc.ordinal LIMIT $3;
+
+-- name: unreferenced
+-- Chunks of these documents that no version has any more.
+DELETE FROM chunks c WHERE c.document_id = ANY ($1::uuid[]) AND c.source_id = ANY ($2::uuid[])
+  AND NOT EXISTS (SELECT 1 FROM version_chunks vc WHERE vc.chunk_id = c.id)
+RETURNING c.id;
+
+-- name: drop_of_source
+DELETE FROM chunks WHERE id IN (SELECT id FROM chunks WHERE source_id = $1 LIMIT $2);

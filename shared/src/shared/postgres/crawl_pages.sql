@@ -1,0 +1,52 @@
+-- name: of_keys
+-- Who stands for these pages in which run, and what is known of them.
+SELECT url_key, run_id, job_id, links FROM crawl_pages WHERE source_id = $1 AND url_key = ANY ($2::text[]);
+
+-- name: register
+-- The frontier: under the source's lock, so that each page is taken once in a run.
+INSERT INTO crawl_pages (source_id, url_key, tenant_id, url, run_id, job_id, depth, fate, reason)
+SELECT $1, k.url_key, $2, k.url, $3, k.job_id, k.depth, k.fate, k.reason
+FROM unnest($4::text[], $5::text[], $6::uuid[], $7::integer[], $8::text[], $9::text[])
+    AS k (url_key, url, job_id, depth, fate, reason)
+ON CONFLICT (source_id, url_key) DO UPDATE SET
+    run_id = excluded.run_id, job_id = excluded.job_id, depth = excluded.depth, fate = excluded.fate,
+    reason = excluded.reason, http_status = NULL;
+
+-- name: note_refused
+-- Links that are not followed: kept up to a limit, never in the way of a page of this run.
+INSERT INTO crawl_pages (source_id, url_key, tenant_id, url, run_id, depth, fate, reason)
+SELECT $1, k.url_key, $2, k.url, $3, $4, 'skipped', k.reason
+FROM unnest($5::text[], $6::text[], $7::text[]) AS k (url_key, url, reason)
+ON CONFLICT (source_id, url_key) DO NOTHING;
+
+-- name: count_refused
+SELECT count(*) FROM crawl_pages WHERE source_id = $1 AND run_id = $2 AND job_id IS NULL;
+
+-- name: fetched
+-- What the last fetch said.
+UPDATE crawl_pages p SET
+    document_id = k.document_id, http_status = k.http_status, etag = coalesce(k.etag, CASE WHEN k.http_status = 304 THEN p.etag END),
+    last_modified = coalesce(k.last_modified, CASE WHEN k.http_status = 304 THEN p.last_modified END),
+    content_hash = coalesce(k.content_hash, p.content_hash), links = coalesce(k.links, p.links), fetched_at = now()
+FROM (
+    SELECT u.source_id, u.url_key, u.document_id, u.http_status, u.etag, u.last_modified, u.content_hash,
+           CASE WHEN u.links IS NULL THEN NULL ELSE ARRAY(SELECT jsonb_array_elements_text(u.links)) END AS links
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::jsonb[])
+        AS u (source_id, url_key, document_id, http_status, etag, last_modified, content_hash, links)
+) k
+WHERE p.source_id = k.source_id AND p.url_key = k.url_key;
+
+-- name: finish
+-- The fate of a page that a job stood for, unless a later run has taken it over.
+UPDATE crawl_pages p SET fate = j.status, reason = j.reason, http_status = coalesce(j.http_status, p.http_status)
+FROM jobs j
+WHERE j.id = ANY ($1::uuid[]) AND j.type = 'page' AND p.source_id = j.source_id AND p.job_id = j.id;
+
+-- name: mark_gone
+UPDATE crawl_pages p SET fate = 'skipped', reason = 'gone'
+FROM documents d
+WHERE d.id = ANY ($1::uuid[]) AND p.source_id = d.source_id AND p.url_key = d.source_uri;
+
+-- name: drop_of_source
+DELETE FROM crawl_pages WHERE (source_id, url_key) IN (
+    SELECT source_id, url_key FROM crawl_pages WHERE source_id = $1 LIMIT $2);

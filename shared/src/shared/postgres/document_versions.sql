@@ -1,0 +1,66 @@
+-- name: stage
+-- Parts of one result meet the same row.
+INSERT INTO document_versions (
+    id, tenant_id, source_id, document_id, job_id, epoch, run_seq, version_label, content_hash, source_uri,
+    title, url, content_type, language, markdown, columns, pages, chunk_count)
+SELECT * FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::integer[], $7::bigint[], $8::text[],
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::jsonb[],
+    $17::integer[], $18::integer[])
+ON CONFLICT (id) DO NOTHING;
+
+-- name: join_markdown
+-- A result in parts is complete: its Markdown is put together.
+UPDATE document_versions v SET markdown = p.markdown
+FROM (
+    SELECT job_id, epoch, string_agg(markdown, '' ORDER BY part) AS markdown
+    FROM result_parts WHERE job_id = ANY ($1::uuid[]) GROUP BY job_id, epoch
+) p
+WHERE v.job_id = p.job_id AND v.epoch = p.epoch AND v.job_id = ANY ($1::uuid[]);
+
+-- name: of_jobs
+-- What the jobs in stage indexing are about to activate.
+SELECT j.id AS job_id, v.id AS version_id, v.document_id, v.chunk_count, v.run_seq
+FROM jobs j JOIN document_versions v ON v.id = j.version_id WHERE j.id = ANY ($1::uuid[]);
+
+-- name: active_with_hash
+-- The active upload with these bytes in this group.
+SELECT v.document_id, v.source_id FROM document_versions v
+JOIN sources s ON s.id = v.source_id
+WHERE v.tenant_id = $1 AND v.content_hash = $2 AND v.is_active
+  AND s.group_id = $3 AND s.type = 'upload' AND s.status = 'live'
+ORDER BY v.seq LIMIT 1;
+
+-- name: deactivate
+UPDATE document_versions SET is_active = false WHERE document_id = ANY ($1::uuid[]) AND is_active;
+
+-- name: activate
+UPDATE document_versions SET is_active = true, activated_at = now() WHERE id = ANY ($1::uuid[]);
+
+-- name: kept
+-- An earlier version of a document that can be served again.
+SELECT v.id, v.is_active, v.source_id, v.run_seq FROM document_versions v
+JOIN sources s ON s.id = v.source_id
+WHERE v.id = $1 AND v.document_id = $2 AND v.tenant_id = $3 AND v.activated_at IS NOT NULL AND s.status = 'live';
+
+-- name: beyond_kept
+-- Versions that were served once and are more than the setting keeps.
+SELECT ranked.id FROM (
+    SELECT v.id, v.is_active, row_number() OVER (PARTITION BY v.document_id ORDER BY v.seq DESC) AS place
+    FROM document_versions v WHERE v.document_id = ANY ($1::uuid[]) AND v.activated_at IS NOT NULL
+) ranked
+WHERE ranked.place > $2 AND NOT ranked.is_active
+  AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.version_id = ranked.id AND j.status IN ('queued', 'running'));
+
+-- name: abandoned
+-- Staged by a try that is over: nothing will ever activate them.
+SELECT v.id FROM document_versions v
+LEFT JOIN jobs j ON j.id = v.job_id AND j.epoch = v.epoch AND j.status = 'running'
+WHERE v.activated_at IS NULL AND j.id IS NULL AND v.created_at < now() - make_interval(secs => $1)
+ORDER BY v.created_at LIMIT $2;
+
+-- name: drop
+DELETE FROM document_versions WHERE id = ANY ($1::uuid[]) AND NOT is_active;
+
+-- name: drop_of_source
+DELETE FROM document_versions WHERE id IN (SELECT id FROM document_versions WHERE source_id = $1 LIMIT $2);

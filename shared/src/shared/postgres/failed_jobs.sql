@@ -1,0 +1,27 @@
+-- name: add
+-- Every failed unit of ingestion work, with the payload that replays it.
+INSERT INTO failed_jobs (
+    id, tenant_id, root_id, source_id, handler, payload, error, error_code, retryable, attempts, retries, next_retry_at)
+SELECT j.id, j.tenant_id, j.root_id, j.source_id, j.handler, j.payload, coalesce(j.error, ''), coalesce(j.error_code, 'internal_error'),
+       k.retryable, j.attempt, j.retries, now() + make_interval(secs => k.dead_retry_after)
+FROM jobs j JOIN unnest($1::uuid[], $2::boolean[], $3::double precision[]) AS k (id, retryable, dead_retry_after) ON k.id = j.id
+WHERE j.status = 'failed' AND j.handler IS NOT NULL
+ON CONFLICT (id) DO UPDATE SET
+    error = excluded.error, error_code = excluded.error_code, retryable = excluded.retryable,
+    attempts = excluded.attempts, retries = excluded.retries, next_retry_at = excluded.next_retry_at, created_at = now();
+
+-- name: drop
+DELETE FROM failed_jobs WHERE id = ANY ($1::uuid[]);
+
+-- name: of_tenant
+-- The dead jobs that a request for many means, oldest first.
+SELECT id FROM failed_jobs
+WHERE tenant_id = $1 AND ($2::uuid[] IS NULL OR id = ANY ($2)) AND ($3::text IS NULL OR error_code = $3)
+ORDER BY created_at LIMIT $4;
+
+-- name: due
+-- Dead jobs whose class allows an automatic retry.
+SELECT id, tenant_id FROM failed_jobs WHERE next_retry_at <= now() ORDER BY next_retry_at LIMIT $1;
+
+-- name: drop_of_source
+DELETE FROM failed_jobs WHERE source_id = $1;

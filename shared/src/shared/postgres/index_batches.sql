@@ -1,0 +1,28 @@
+-- name: open
+INSERT INTO index_batches (batch_id, tenant_id, collection, barrier_id, owner_id, objects, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7));
+
+-- name: verify
+-- Only an open batch whose owner was in time counts as written.
+UPDATE index_batches SET state = 'verified', closed_at = now()
+WHERE batch_id = $1 AND state = 'open' AND expires_at > now() RETURNING batch_id;
+
+-- name: fail
+UPDATE index_batches SET state = 'failed', closed_at = now() WHERE batch_id = ANY ($1::uuid[]) AND state = 'open'
+RETURNING batch_id;
+
+-- name: expired
+SELECT batch_id FROM index_batches WHERE state = 'open' AND expires_at < now() ORDER BY expires_at LIMIT $1;
+
+-- name: open_of_source
+-- A delete waits for these to finish or expire.
+SELECT count(DISTINCT b.batch_id)::integer FROM objects o JOIN index_batches b ON b.batch_id = o.batch_id
+WHERE o.source_id = $1 AND o.state IN ('staged', 'deleting') AND b.state = 'open';
+
+-- name: forget
+-- Closed long ago, and no object of it is left that is not yet active or superseded.
+DELETE FROM index_batches WHERE batch_id IN (
+    SELECT b.batch_id FROM index_batches b
+    WHERE b.state <> 'open' AND b.closed_at < now() - make_interval(secs => $1)
+      AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.batch_id = b.batch_id AND o.state = 'staged')
+    LIMIT $2);

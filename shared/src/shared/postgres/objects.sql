@@ -1,0 +1,89 @@
+-- name: stage
+-- In Postgres before they are sent: whatever dies, no object is unknown.
+INSERT INTO objects (object_id, tenant_id, source_id, document_id, chunk_id, collection, batch_id)
+SELECT k.object_id, $1, k.source_id, k.document_id, k.chunk_id, $2, $3
+FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[]) AS k (object_id, source_id, document_id, chunk_id);
+
+-- name: stage_barrier
+-- The barrier write of a batch: recorded as deleting before it is sent.
+INSERT INTO objects (object_id, tenant_id, source_id, document_id, chunk_id, collection, batch_id, state)
+VALUES ($1, $2, $3, $3, $3, $4, $5, 'deleting');
+
+-- name: picks
+-- For each chunk of these versions the object that will stand for it: one that is active, else one that was, else
+-- a verified new one.
+SELECT DISTINCT ON (vc.version_id, vc.chunk_id) vc.version_id, vc.chunk_id, o.object_id, o.state
+FROM version_chunks vc
+JOIN objects o ON o.chunk_id = vc.chunk_id AND o.collection = $2 AND o.state IN ('active', 'superseded', 'staged')
+LEFT JOIN index_batches b ON b.batch_id = o.batch_id
+WHERE vc.version_id = ANY ($1::uuid[]) AND (o.state <> 'staged' OR b.state = 'verified')
+ORDER BY vc.version_id, vc.chunk_id, CASE o.state WHEN 'active' THEN 0 WHEN 'superseded' THEN 1 ELSE 2 END, o.object_id;
+
+-- name: supersede
+-- What the documents' new versions do not have any more.
+UPDATE objects o SET state = 'superseded', superseded_at = now()
+WHERE o.source_id = ANY ($1::uuid[]) AND o.document_id = ANY ($2::uuid[]) AND o.state = 'active'
+  AND NOT EXISTS (SELECT 1 FROM version_chunks vc WHERE vc.chunk_id = o.chunk_id AND vc.version_id = ANY ($3::uuid[]))
+RETURNING o.object_id;
+
+-- name: activate
+UPDATE objects SET state = 'active', activated_at = now(), superseded_at = NULL
+WHERE object_id = ANY ($1::uuid[]) AND state IN ('staged', 'superseded') RETURNING object_id;
+
+-- name: discard_batches
+-- The objects of batches that were not verified: never used again.
+UPDATE objects SET state = 'deleting' WHERE batch_id = ANY ($1::uuid[]) AND state = 'staged' RETURNING object_id;
+
+-- name: discard_unused
+-- Staged and verified, but no open job can activate them: their try is over, or another object was taken.
+UPDATE objects SET state = 'deleting' WHERE object_id IN (
+    SELECT o.object_id FROM objects o LEFT JOIN index_batches b ON b.batch_id = o.batch_id
+    WHERE o.state = 'staged' AND (b.batch_id IS NULL OR b.state <> 'open')
+      AND o.created_at < now() - make_interval(secs => $1)
+      AND NOT EXISTS (
+          SELECT 1 FROM version_chunks vc JOIN jobs j ON j.version_id = vc.version_id
+          WHERE vc.chunk_id = o.chunk_id AND j.status = 'running' AND j.stage = 'indexing')
+    LIMIT $2 FOR UPDATE OF o SKIP LOCKED)
+RETURNING object_id;
+
+-- name: discard_superseded
+-- After the grace period; committed before Weaviate is touched, so that a roll back never takes one of these.
+UPDATE objects SET state = 'deleting' WHERE object_id IN (
+    SELECT object_id FROM objects WHERE state = 'superseded' AND superseded_at < now() - make_interval(secs => $1)
+    ORDER BY superseded_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING object_id;
+
+-- name: discard_of_source
+-- Everything of a source that is being deleted, in slices.
+UPDATE objects SET state = 'deleting' WHERE object_id IN (
+    SELECT object_id FROM objects WHERE source_id = $1 AND state <> 'deleting' LIMIT $2)
+RETURNING object_id;
+
+-- name: to_delete
+-- Tombstones that Weaviate has not been told about; not those of an open batch, which may still be sent.
+SELECT o.object_id, o.collection, t.slug FROM objects o
+JOIN tenants t ON t.id = o.tenant_id
+LEFT JOIN index_batches b ON b.batch_id = o.batch_id
+WHERE o.state = 'deleting' AND o.deleted_at IS NULL AND (b.batch_id IS NULL OR b.state <> 'open')
+LIMIT $1;
+
+-- name: to_delete_of_source
+SELECT object_id, collection FROM objects WHERE source_id = $1 AND state = 'deleting' AND deleted_at IS NULL LIMIT $2;
+
+-- name: mark_deleted
+UPDATE objects SET deleted_at = now(), purge_at = now() + make_interval(secs => $2)
+WHERE object_id = ANY ($1::uuid[]) AND state = 'deleting';
+
+-- name: to_purge
+SELECT o.object_id, o.collection, t.slug FROM objects o JOIN tenants t ON t.id = o.tenant_id
+WHERE o.state = 'deleting' AND o.deleted_at IS NOT NULL AND o.purge_at < now() ORDER BY o.purge_at LIMIT $1;
+
+-- name: purge
+DELETE FROM objects WHERE object_id = ANY ($1::uuid[]) AND state = 'deleting';
+
+-- name: known
+-- Which of the objects that Weaviate has are known here, and in which state.
+SELECT object_id, state FROM objects WHERE object_id = ANY ($1::uuid[]);
+
+-- name: count_of_source
+SELECT count(*)::integer FROM objects WHERE source_id = $1 AND state IN ('active', 'superseded', 'staged');

@@ -1,0 +1,348 @@
+"""Cancel, retry, run again, roll back, delete: what people do to work and sources that exist."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Final
+
+from shared.clock import new_id
+from shared.postgres.intake_errors import (
+    AlreadyActiveError,
+    AlreadyFinishedError,
+    AlreadyRetriedError,
+    ConflictError,
+    IngestInProgressError,
+    JobActiveError,
+    NotFailedError,
+    NotFoundError,
+    RunCancelledError,
+)
+from shared.postgres.intake_support import add_job, audit
+from shared.postgres.locks import Family, lock_documents, lock_family, lock_jobs
+from shared.postgres.sql import queries
+from shared.postgres.transitions import Ending, accept_jobs, close_runs, finish_jobs, move_ledger
+from shared.states import TERMINAL, JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from asyncpg import Record
+
+    from shared.contracts.caller import Caller
+    from shared.postgres.database import Connection, Database
+
+#: How many dead jobs one request for many retries.
+RETRY_MANY_AT_MOST: Final = 10_000
+_RETRY_SLICE: Final = 200
+
+
+async def cancel_jobs(connection: Connection, job_ids: Sequence[UUID]) -> None:
+    """Cancel open jobs whose sources and runs the caller has locked; their runs close with them."""
+    await lock_jobs(connection, job_ids)
+    await finish_jobs(connection, [Ending(job_id=key, status=JobStatus.CANCELLED) for key in job_ids])
+
+
+async def retry_locked(connection: Connection, family: Family, job_ids: Sequence[UUID]) -> list[UUID]:
+    """Queue failed jobs again and open their runs; whatever is not failed any more is left alone.
+
+    Guarded by ``status = 'failed'`` under the locks, so that two requests run a job once.
+    """
+    allowed = [
+        key
+        for key in job_ids
+        if (job := family.jobs.get(key)) is not None
+        and job["status"] == JobStatus.FAILED
+        and family.source_is_live(job)
+        and family.roots[job["root_id"]]["status"] != JobStatus.CANCELLED
+    ]
+    retried = [row["id"] for row in await connection.fetch(queries("jobs")["retry"], allowed)]
+    if not retried:
+        return []
+    await connection.execute(queries("failed_jobs")["drop"], retried)
+    ledger: dict[UUID, Counter[str]] = defaultdict(Counter)
+    reopened: Counter[UUID] = Counter()
+    for key in retried:
+        job = family.jobs[key]
+        ledger[job["tenant_id"]].update({"failed": -1, "in_flight": 1})
+        if job["parent_id"]:
+            reopened[job["parent_id"]] += 1
+    for key in reopened:
+        run = family.roots[key]
+        if run["status"] in TERMINAL:
+            ledger[run["tenant_id"]].update({run["status"]: -1, "in_flight": 1})
+    if reopened:
+        await connection.execute(queries("jobs")["reopen_runs"], list(reopened), list(reopened.values()))
+    await move_ledger(connection, ledger)
+    documents = [family.jobs[key]["document_id"] for key in retried if family.jobs[key]["document_id"]]
+    await lock_documents(connection, documents)
+    await connection.execute(queries("documents")["mark_pending"], documents)
+    return retried
+
+
+class PostgresSteering:
+    """Changes the course of work that exists."""
+
+    def __init__(self, *, database: Database, max_attempts: int) -> None:
+        self._database = database
+        self._max_attempts = max_attempts
+
+    async def cancel(self, *, caller: Caller, job_id: UUID) -> None:
+        """End a job, and with a run all its open pages.
+
+        Raises:
+            NotFoundError: no such job.
+            AlreadyFinishedError: it has ended.
+        """
+
+        async def work(connection: Connection) -> None:
+            family, job = await self._locked(connection, caller, job_id)
+            if job["status"] in TERMINAL:
+                raise AlreadyFinishedError("This job has ended already.")
+            if job["parent_id"] is None:
+                await self._cancel_runs(connection, family, [job_id])
+            else:
+                await cancel_jobs(connection, [job_id])
+            await audit(connection, caller, "job.cancel", job_id)
+
+        await self._database.run(work, caller.tenant_id)
+
+    async def retry(self, *, caller: Caller, job_id: UUID) -> UUID:
+        """Queue a failed job again; of a failed crawl, its failed seed page. Returns the job's id.
+
+        Raises:
+            NotFoundError: no such job, or its source is being deleted.
+            AlreadyRetriedError: it is in flight again already.
+            NotFailedError: it never failed.
+            RunCancelledError: its run was cancelled.
+        """
+
+        async def work(connection: Connection) -> UUID:
+            seed = await connection.fetchval(queries("jobs")["failed_seed"], job_id)
+            family, job = await self._locked(connection, caller, seed or job_id)
+            if not family.source_is_live(job):
+                raise NotFoundError("job")
+            if job["status"] != JobStatus.FAILED:
+                if job["retries"] and job["status"] not in TERMINAL:
+                    raise AlreadyRetriedError("This job has been retried and is in flight.")
+                raise NotFailedError("This job has not failed.")
+            if family.roots[job["root_id"]]["status"] == JobStatus.CANCELLED:
+                raise RunCancelledError("The run of this job was cancelled: start a new one.")
+            await retry_locked(connection, family, [job["id"]])
+            await audit(connection, caller, "job.retry", job["id"])
+            key: UUID = job["id"]
+            return key
+
+        return await self._database.run(work, caller.tenant_id)
+
+    async def retry_many(
+        self, *, caller: Caller, ids: Sequence[UUID] | None = None, error_code: str | None = None
+    ) -> int:
+        """Queue dead jobs again: those given, those of a class, or all; returns how many."""
+
+        async def wanted(connection: Connection) -> list[UUID]:
+            rows = await connection.fetch(
+                queries("failed_jobs")["of_tenant"],
+                caller.tenant_id,
+                list(ids) if ids is not None else None,
+                error_code,
+                RETRY_MANY_AT_MOST,
+            )
+            return [row["id"] for row in rows]
+
+        found = await self._database.run(wanted, caller.tenant_id)
+        retried = 0
+        # In slices, so that one request holds no thousands of locks.
+        for start in range(0, len(found), _RETRY_SLICE):
+            some = found[start : start + _RETRY_SLICE]
+
+            async def work(connection: Connection, some: list[UUID] = some) -> int:
+                family = await lock_family(connection, some)
+                done = await retry_locked(connection, family, some)
+                await audit(connection, caller, "job.retry_many", len(done))
+                return len(done)
+
+            retried += await self._database.run(work, caller.tenant_id)
+        return retried
+
+    async def rerun(self, *, caller: Caller, job_id: UUID) -> UUID:
+        """A new run of the same type, payload and settings.
+
+        Raises:
+            NotFoundError: no such job, or its source is gone.
+            ConflictError: a page is not a run.
+        """
+
+        async def work(connection: Connection) -> UUID:
+            family, job = await self._locked(connection, caller, job_id)
+            if not family.source_is_live(job):
+                raise NotFoundError("job")
+            if job["parent_id"] is not None or job["type"] not in {"crawler", "upload"}:
+                raise ConflictError("Only crawls and uploads can be run again: choose the run of this job.")
+            run_id = await self._repeat(connection, caller, job)
+            await audit(connection, caller, "job.rerun", job_id, run_id=str(run_id))
+            return run_id
+
+        return await self._database.run(work, caller.tenant_id)
+
+    async def delete_job(self, *, caller: Caller, job_id: UUID) -> None:
+        """Remove a finished run, its pages, log lines and dead letters; its content stays.
+
+        Raises:
+            NotFoundError: no such job.
+            JobActiveError: it is still queued or running.
+            ConflictError: a page is removed with its run.
+        """
+
+        async def work(connection: Connection) -> None:
+            _, job = await self._locked(connection, caller, job_id)
+            if job["parent_id"] is not None:
+                raise ConflictError("A page is removed with its run: delete that.")
+            if job["status"] not in TERMINAL:
+                raise JobActiveError("This job is active: cancel it first.")
+            gone = Counter(
+                row["status"] for row in await connection.fetch(queries("jobs")["remove_of_root"], job_id)
+            )
+            await note_removed(connection, caller.tenant_id, gone)
+            await audit(connection, caller, "job.delete", job_id)
+
+        await self._database.run(work, caller.tenant_id)
+
+    async def delete_source(self, *, caller: Caller, source_id: UUID, force: bool) -> None:
+        """Hide a source from search at once and have it removed.
+
+        Raises:
+            NotFoundError: no such live source.
+            IngestInProgressError: a run of it is active, and ``force`` is not given.
+        """
+
+        async def work(connection: Connection) -> None:
+            source = await connection.fetchrow(queries("sources")["lock_live"], source_id, caller.tenant_id)
+            if source is None:
+                raise NotFoundError("source")
+            runs = [
+                row["id"] for row in await connection.fetch(queries("jobs")["open_runs_of_source"], source_id)
+            ]
+            if runs and not force:
+                raise IngestInProgressError(runs[0])
+            # Marked before its runs end, so that nothing that they trigger takes it for live.
+            await connection.execute(queries("sources")["mark_deleting"], source_id)
+            if runs:
+                family = await lock_family(connection, runs)
+                await self._cancel_runs(connection, family, runs)
+            await audit(connection, caller, "source.delete", source_id)
+
+        await self._database.run(work, caller.tenant_id)
+
+    async def activate(self, *, caller: Caller, document_id: UUID, version_id: UUID) -> UUID:
+        """Serve an earlier kept version again; what is missing of it is indexed first.
+
+        Raises:
+            NotFoundError: no such document or kept version.
+            AlreadyActiveError: it is being served.
+        """
+
+        async def work(connection: Connection) -> UUID:
+            arguments = (version_id, document_id, caller.tenant_id)
+            version = await connection.fetchrow(queries("document_versions")["kept"], *arguments)
+            if version is None:
+                raise NotFoundError("version")
+            source = await connection.fetchrow(
+                queries("sources")["lock_live"], version["source_id"], caller.tenant_id
+            )
+            version = await connection.fetchrow(queries("document_versions")["kept"], *arguments)
+            if source is None or version is None:
+                raise NotFoundError("version")
+            if version["is_active"]:
+                raise AlreadyActiveError("This version is being served already.")
+            run_id = new_id()
+            await add_job(
+                connection,
+                caller,
+                id=run_id,
+                root_id=run_id,
+                source_id=version["source_id"],
+                document_id=document_id,
+                version_id=version_id,
+                type="activate",
+                payload={"document_id": str(document_id), "version_id": str(version_id)},
+            )
+            await accept_jobs(connection, caller.tenant_id, 1)
+            await audit(connection, caller, "document.activate", document_id, version_id=str(version_id))
+            return run_id
+
+        return await self._database.run(work, caller.tenant_id)
+
+    async def _locked(self, connection: Connection, caller: Caller, job_id: UUID) -> tuple[Family, Record]:
+        found = await connection.fetchrow(queries("jobs")["of_tenant"], job_id, caller.tenant_id)
+        if found is None:
+            raise NotFoundError("job")
+        family = await lock_family(connection, [job_id])
+        job = family.jobs.get(job_id)
+        if job is None:
+            raise NotFoundError("job")
+        return family, job
+
+    async def _cancel_runs(self, connection: Connection, family: Family, run_ids: Sequence[UUID]) -> None:
+        """The runs first, so that ending their pages finds nothing to close."""
+        crawls = [key for key in run_ids if family.roots[key]["type"] == "crawler"]
+        open_jobs = [
+            row["id"] for row in await connection.fetch(queries("jobs")["open_of_runs"], list(run_ids))
+        ]
+        await finish_jobs(
+            connection,
+            [Ending(job_id=key, status=JobStatus.CANCELLED) for key in open_jobs if key in run_ids],
+        )
+        pages = [key for key in open_jobs if key not in run_ids]
+        if pages:
+            await cancel_jobs(connection, pages)
+        await close_runs(connection, crawls)
+
+    async def _repeat(self, connection: Connection, caller: Caller, job: Record) -> UUID:
+        run_id = new_id()
+        columns = {"source_id": job["source_id"], "payload": job["payload"], "config": job["config"]}
+        if job["type"] == "upload":
+            await add_job(
+                connection,
+                caller,
+                id=run_id,
+                root_id=run_id,
+                document_id=job["document_id"],
+                type="upload",
+                handler="file",
+                lane="interactive",
+                bytes_sha256=job["bytes_sha256"],
+                max_attempts=self._max_attempts,
+                **columns,
+            )
+            await accept_jobs(connection, caller.tenant_id, 1)
+            return run_id
+        await add_job(connection, caller, id=run_id, root_id=run_id, type="crawler", total=1, **columns)
+        seed = await connection.fetchrow(queries("jobs")["seed_of"], job["id"])
+        if seed is None:
+            raise NotFoundError("seed page")
+        await add_job(
+            connection,
+            caller,
+            id=new_id(),
+            parent_id=run_id,
+            root_id=run_id,
+            source_id=job["source_id"],
+            type="page",
+            handler="web",
+            host=seed["host"],
+            url_key=seed["url_key"],
+            depth=0,
+            is_seed=True,
+            max_attempts=self._max_attempts,
+            payload=seed["payload"] | {"run_id": str(run_id)},
+        )
+        await accept_jobs(connection, caller.tenant_id, 2)
+        return run_id
+
+
+async def note_removed(connection: Connection, tenant_id: UUID, gone: Counter[str]) -> None:
+    """Job rows were removed on purpose: the ledger goes on counting them."""
+    if gone:
+        names = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.SKIPPED)
+        await connection.execute(queries("ledger")["remove"], tenant_id, *(gone[name] for name in names))

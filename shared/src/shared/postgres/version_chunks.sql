@@ -1,0 +1,10 @@
+-- name: add
+INSERT INTO version_chunks (version_id, ordinal, chunk_id, tenant_id, page, row)
+SELECT * FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::integer[], $6::integer[])
+ON CONFLICT DO NOTHING;
+
+-- name: drop_of_versions
+DELETE FROM version_chunks WHERE version_id = ANY ($1::uuid[]);
+
+-- name: drop_of_source
+DELETE FROM version_chunks WHERE version_id IN (SELECT id FROM document_versions WHERE source_id = $1);
