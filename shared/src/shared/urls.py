@@ -77,6 +77,12 @@ class WebUrl:
         """Scheme, host and port (RFC 6454): whom secrets are for, and what a robots.txt speaks for."""
         return f"{self.scheme}://{self.site}"
 
+    @property
+    def host_key(self) -> str:
+        """``scheme://host:port``, the port always there: the key of table ``hosts``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
 
 def url_key(text: str) -> str:
     """The identity of the page at ``text``.
