@@ -1,5 +1,5 @@
 -- name: page
--- By name: people look for a group, not for the newest.
+-- GET /v1/groups, newest first; a tenant has few.
 SELECT g.id FROM groups g WHERE g.tenant_id = $1 ORDER BY g.created_at DESC, g.id DESC LIMIT $2 OFFSET $3;
 
 -- name: total
