@@ -11,7 +11,7 @@ class BlockedAddressError(WorkError):
     def __init__(self, host: str) -> None:
         super().__init__(
             ErrorCode.BLOCKED_ADDRESS,
-            f"{host} is an address inside a private or reserved network, which may not be crawled. "
+            f"{host} leads into a private or reserved network, which may not be crawled. "
             "An operator can allow networks with QUERN_CRAWL_ALLOW_NETWORKS.",
             retryable=False,
         )

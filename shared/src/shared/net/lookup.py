@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Lookup(Protocol):
     """Finds the addresses of a name."""
 
-    async def __call__(self, host: str) -> Sequence[IPAddress]:
+    async def __call__(self, host: str, /) -> Sequence[IPAddress]:
         """All addresses of ``host``, the preferred first.
 
         Raises:

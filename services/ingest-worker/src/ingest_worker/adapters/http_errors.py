@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -63,6 +64,6 @@ def _why(error: BaseException) -> str:
             return str(error.verify_message)
         case ssl.SSLError():
             return str(error.reason or "the handshake failed").lower().replace("_", " ")
-        case OSError():
-            return error.strerror or "no further reason was given"
+        case OSError() if error.errno:
+            return os.strerror(error.errno).lower()
     return str(error)
