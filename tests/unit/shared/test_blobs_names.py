@@ -35,6 +35,7 @@ from shared.clock import new_id
         ("trailing. . .", "trailing"),
         ("lone\ud800.txt", "lone.txt"),
         ("e\u0301.txt", "é.txt"),
+        ("e\x1b\u0301.txt", "é.txt"),
         ("x" * 300 + ".parquet", "x" * 192 + ".parquet"),
         ("é" * 300, "é" * 100),
         ("x." + "y" * 300, "x." + "y" * 198),

@@ -30,8 +30,8 @@ def safe_name(original: str) -> str:
     are kept, with the suffix. Nothing left gives ``file``.
     """
     name = _SEPARATORS.split(clean_text(original))[-1]
-    name = unicodedata.normalize("NFC", name)
     name = "".join(" " if char.isspace() else char for char in name if not _is_invisible(char))
+    name = unicodedata.normalize("NFC", name)
     name = _RESERVED.sub("_", name).strip(" ").rstrip(". ")
     if name.startswith(".") or _DEVICES.match(name):
         name = "_" + name.lstrip(".")

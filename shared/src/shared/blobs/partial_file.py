@@ -91,7 +91,10 @@ class PartialFile:
 def make_private(directory: Path) -> None:
     """Make a directory and those above it, each for the owner only (``mkdir`` gives parents another mode)."""
     for each in (*reversed(directory.parents), directory):
-        each.mkdir(mode=0o700, exist_ok=True)
+        try:
+            each.mkdir(mode=0o700, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(f"{each} is no directory") from error
 
 
 def remove_if_empty(directory: Path) -> None:
