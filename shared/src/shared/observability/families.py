@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 """What /metrics serves."""
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client left it without types
+ProcessCollector(namespace="quern", registry=REGISTRY)
 
 Child = TypeVar("Child", Counter, Gauge, Histogram)
 

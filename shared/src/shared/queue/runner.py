@@ -63,6 +63,10 @@ class Runner:
         """How many handlers are at work, those included whose lease is lost but which have not ended yet."""
         return len(self._tasks)
 
+    def in_flight_of(self, source: Hashable) -> int:
+        """How many leases came over this connection."""
+        return sum(1 for owner, _ in self._leases if owner is source)
+
     def deliver(self, source: Hashable, delivery: Delivery, reply: Reply) -> None:
         """Take a delivery; ``source`` is the connection that it came over and has to be answered over."""
         if self._draining:
