@@ -176,16 +176,19 @@ CREATE TABLE crawl_pages (
     fate text NOT NULL CHECK (fate IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped')),
     reason text,
     http_status integer,
+    -- Validators of the copy that is being served: set when it is activated, so that a page whose new content
+    -- could not be indexed is not taken for unchanged the next time.
     etag text,
     last_modified text,
     content_hash text,
-    -- Links in scope, as fetched: what an unchanged page (304, no body) still leads to.
+    -- Links in scope, whatever their depth: what an unchanged page (304, no body) still leads to.
     links text[] NOT NULL DEFAULT '{}',
     fetched_at timestamptz,
     PRIMARY KEY (source_id, url_key)
 );
 -- A finished page writes its fate; pages that a complete run did not reach.
 CREATE INDEX crawl_pages_of_run ON crawl_pages (source_id, run_id);
+CREATE INDEX crawl_pages_of_job ON crawl_pages (job_id) WHERE job_id IS NOT NULL;
 
 CREATE TABLE hosts (
     -- scheme://host:port

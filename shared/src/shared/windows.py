@@ -70,13 +70,13 @@ def _turns(waiting: Iterable[Waiting]) -> Iterator[Waiting]:
     for interactive in (True, False):
         tenants = deque(deque(runs.values()) for runs in lanes[interactive].values())
         while tenants:
-            runs = tenants.popleft()
-            queue = runs.popleft()
-            yield queue.popleft()
-            if queue:
-                runs.append(queue)
-            if runs:
-                tenants.append(runs)
+            tenant = tenants.popleft()
+            run = tenant.popleft()
+            yield run.popleft()
+            if run:
+                tenant.append(run)
+            if tenant:
+                tenants.append(tenant)
 
 
 def choose(waiting: Sequence[Waiting], held: Sequence[Held], limits: Limits, *, slots: int) -> list[UUID]:

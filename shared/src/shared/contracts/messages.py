@@ -48,16 +48,18 @@ class PageReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the fetch of a page went.
 
     Attributes:
+        asked_key: the identity of the URL that was asked for.
         final_url: after redirects.
         final_key: its identity.
         moved_permanently: the seed's redirect was permanent, so that the scope follows it.
         not_modified: answered 304; there is no content.
         noindex: the page asks not to be indexed; its links count all the same.
-        links: in scope, in order. Of a page that was not modified: empty, the rows know them.
+        links: in scope whatever their depth, in order. Of a page that was not modified: empty, the rows know them.
         refused: not followed, up to a limit.
         refused_counts: how many in all, by reason.
     """
 
+    asked_key: str
     final_url: str
     final_key: str
     moved_permanently: bool = False

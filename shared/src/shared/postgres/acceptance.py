@@ -202,6 +202,8 @@ class PostgresAcceptance:
                 config,
                 secret_headers,
             )
+            if config is not None:
+                await connection.execute(queries("crawl_pages")["forget_validators"], source_id)
             await audit(connection, caller, "source.update", source_id)
 
         await self._database.run(work, caller.tenant_id)

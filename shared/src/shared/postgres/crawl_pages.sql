@@ -23,24 +23,33 @@ ON CONFLICT (source_id, url_key) DO NOTHING;
 SELECT count(*) FROM crawl_pages WHERE source_id = $1 AND run_id = $2 AND job_id IS NULL;
 
 -- name: fetched
--- What the last fetch said.
+-- What the last fetch said. New content comes without validators: they follow when it is activated.
 UPDATE crawl_pages p SET
-    document_id = k.document_id, http_status = k.http_status, etag = coalesce(k.etag, CASE WHEN k.http_status = 304 THEN p.etag END),
-    last_modified = coalesce(k.last_modified, CASE WHEN k.http_status = 304 THEN p.last_modified END),
-    content_hash = coalesce(k.content_hash, p.content_hash), links = coalesce(k.links, p.links), fetched_at = now()
-FROM (
-    SELECT u.source_id, u.url_key, u.document_id, u.http_status, u.etag, u.last_modified, u.content_hash,
-           CASE WHEN u.links IS NULL THEN NULL ELSE ARRAY(SELECT jsonb_array_elements_text(u.links)) END AS links
-    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::jsonb[])
-        AS u (source_id, url_key, document_id, http_status, etag, last_modified, content_hash, links)
-) k
+    document_id = k.document_id, http_status = k.http_status, fetched_at = now(),
+    etag = CASE WHEN k.new_content THEN NULL ELSE coalesce(k.etag, p.etag) END,
+    last_modified = CASE WHEN k.new_content THEN NULL ELSE coalesce(k.last_modified, p.last_modified) END,
+    links = CASE WHEN k.links IS NULL THEN p.links ELSE ARRAY(SELECT jsonb_array_elements_text(k.links)) END
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::boolean[], $6::text[], $7::text[], $8::jsonb[])
+    AS k (source_id, url_key, document_id, http_status, new_content, etag, last_modified, links)
 WHERE p.source_id = k.source_id AND p.url_key = k.url_key;
+
+-- name: activated
+-- The content that these pages were fetched with is served now.
+UPDATE crawl_pages p SET etag = j.stats ->> 'etag', last_modified = j.stats ->> 'last_modified',
+    content_hash = v.content_hash
+FROM jobs j JOIN document_versions v ON v.id = j.version_id
+WHERE j.id = ANY ($1::uuid[]) AND j.type = 'page' AND p.source_id = j.source_id AND p.url_key = j.url_key
+  AND p.job_id = j.id;
+
+-- name: forget_validators
+-- What counts as in scope has changed: every page is fetched anew.
+UPDATE crawl_pages SET etag = NULL, last_modified = NULL WHERE source_id = $1;
 
 -- name: finish
 -- The fate of a page that a job stood for, unless a later run has taken it over.
 UPDATE crawl_pages p SET fate = j.status, reason = j.reason, http_status = coalesce(j.http_status, p.http_status)
 FROM jobs j
-WHERE j.id = ANY ($1::uuid[]) AND j.type = 'page' AND p.source_id = j.source_id AND p.job_id = j.id;
+WHERE j.id = ANY ($1::uuid[]) AND j.type = 'page' AND p.job_id = j.id;
 
 -- name: mark_gone
 UPDATE crawl_pages p SET fate = 'skipped', reason = 'gone'

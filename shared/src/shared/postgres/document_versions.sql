@@ -35,7 +35,9 @@ ORDER BY v.seq LIMIT 1;
 UPDATE document_versions SET is_active = false WHERE document_id = ANY ($1::uuid[]) AND is_active;
 
 -- name: activate
-UPDATE document_versions SET is_active = true, activated_at = now() WHERE id = ANY ($1::uuid[]);
+-- A roll back takes the place of its own run: what was accepted after it still wins.
+UPDATE document_versions v SET is_active = true, activated_at = now(), run_seq = k.run_seq
+FROM unnest($1::uuid[], $2::bigint[]) AS k (id, run_seq) WHERE v.id = k.id;
 
 -- name: kept
 -- An earlier version of a document that can be served again.
