@@ -194,6 +194,8 @@ CREATE TABLE hosts (
     -- scheme://host:port
     key text PRIMARY KEY,
     next_slot_at timestamptz NOT NULL DEFAULT now(),
+    -- Seconds between two requests, as last asked for: a slow host gets a small window.
+    pace_seconds double precision NOT NULL DEFAULT 0,
     robots_status integer,
     robots_body text,
     robots_fetched_at timestamptz,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ INTERACTIVE: Final = "interactive"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job that is due and may be announced."""
+    """A job that is due and may be announced; ``pace_seconds`` is its host's pause between two requests."""
 
     id: UUID
     tenant_id: UUID
@@ -23,6 +24,7 @@ class Waiting:
     host: str | None
     lane: str
     seq: int
+    pace_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Limits:
         reserved: places in all that only interactive work may take.
         per_run: of one run.
         per_host: of one host: what keeps one slow site from filling the window.
+        ahead_seconds: of a host with a pace, no more than fits into this time.
         per_tenant: of one tenant.
     """
 
@@ -55,10 +58,17 @@ class Limits:
     per_run: int
     per_host: int
     per_tenant: int
+    ahead_seconds: float = 2.0
 
     def in_all(self, slots: int) -> int:
         """The window over everything, for this many live worker slots."""
         return max(self.least, self.per_slot * slots)
+
+    def of_host(self, pace_seconds: float) -> int:
+        """The window of a host: jobs that wait for their slot hold a worker's, so they are few."""
+        if pace_seconds <= 0:
+            return self.per_host
+        return max(1, min(self.per_host, math.ceil(self.ahead_seconds / pace_seconds)))
 
 
 def _turns(waiting: Iterable[Waiting]) -> Iterator[Waiting]:
@@ -117,5 +127,5 @@ def _fits(counts: defaultdict[str, Counter[object]], job: Waiting, limits: Limit
     return (
         counts["tenant"][job.tenant_id] < limits.per_tenant
         and counts["run"][job.root_id] < limits.per_run
-        and (job.host is None or counts["host"][job.host] < limits.per_host)
+        and (job.host is None or counts["host"][job.host] < limits.of_host(job.pace_seconds))
     )

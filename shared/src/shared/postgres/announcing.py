@@ -69,7 +69,8 @@ class PostgresWindows:
             jobs["waiting_pages"], min(most, self._limits.per_run), self._crawls_at_once
         )
         waiting = [
-            Waiting(r["id"], r["tenant_id"], r["root_id"], r["host"], r["lane"], r["seq"]) for r in rows
+            Waiting(r["id"], r["tenant_id"], r["root_id"], r["host"], r["lane"], r["seq"], r["pace_seconds"])
+            for r in rows
         ]
         chosen = choose(waiting, held, self._limits, slots=slots)
         if not chosen:

@@ -1,7 +1,8 @@
 -- name: reserve_slot
 -- The next moment at which this host may be asked, in seconds from now; slots are handed out once.
-INSERT INTO hosts (key, next_slot_at) VALUES ($1, now() + make_interval(secs => $2))
-ON CONFLICT (key) DO UPDATE SET next_slot_at = greatest(hosts.next_slot_at, now()) + make_interval(secs => $2)
+INSERT INTO hosts (key, next_slot_at, pace_seconds) VALUES ($1, now() + make_interval(secs => $2), $2)
+ON CONFLICT (key) DO UPDATE SET
+    next_slot_at = greatest(hosts.next_slot_at, now()) + make_interval(secs => $2), pace_seconds = $2
 RETURNING extract(epoch FROM next_slot_at - now())::double precision - $2 AS wait_seconds;
 
 -- name: robots

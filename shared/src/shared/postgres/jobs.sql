@@ -75,7 +75,7 @@ SELECT count(*)::integer FROM jobs WHERE status = 'running' AND stage = 'deliver
 
 -- name: waiting_uploads
 -- Per tenant, oldest first: due, their source's turn, no twin in flight.
-SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq
+SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq, 0::double precision AS pace_seconds
 FROM tenants t
 CROSS JOIN LATERAL (
     SELECT w.id, w.tenant_id, w.root_id, w.host, w.lane, w.seq FROM jobs w
@@ -91,7 +91,7 @@ WHERE t.deleted_at IS NULL;
 
 -- name: waiting_pages
 -- Per open run whose turn it is, in the order of discovery.
-SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq
+SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq, coalesce(h.pace_seconds, 0) AS pace_seconds
 FROM (
     SELECT r.id FROM jobs r
     WHERE r.type = 'crawler' AND r.status IN ('queued', 'running')
@@ -105,7 +105,8 @@ CROSS JOIN LATERAL (
     WHERE w.root_id = r.id AND w.status = 'queued' AND w.announced_at IS NULL AND w.handler IS NOT NULL
       AND w.parent_id IS NOT NULL AND w.available_at <= now()
     ORDER BY w.seq LIMIT $1
-) j;
+) j
+LEFT JOIN hosts h ON h.key = j.host;
 
 -- name: announce
 UPDATE jobs SET announced_at = now(), announcements = announcements + 1

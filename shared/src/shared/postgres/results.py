@@ -11,7 +11,7 @@ from shared.ids import document_id
 from shared.postgres.frontier import Taken, add_links, note_refused, read_taken, take_pages
 from shared.postgres.locks import Family, lock_documents, lock_family
 from shared.postgres.sql import queries
-from shared.postgres.staging import Staged, stage
+from shared.postgres.staging import Staged, add_parts, stage
 from shared.postgres.transitions import Ending, add_log_lines, finish_jobs, retire_documents
 from shared.states import Handler, JobStatus, Reason
 from shared.states import Stage as JobStage
@@ -268,8 +268,10 @@ class _Batch:
         page = message.page
         if page is None or not page.not_modified:
             return page.links if page else []
+        # The site's lists (sitemap, llms.txt) were read all the same.
         known = taken.known_links.get(self._job(message)["url_key"], [])
-        return [FoundLink(url.href, url.key, url.host_key) for url in map(parse_web_url, known)]
+        again = [FoundLink(url.href, url.key, url.host_key) for url in map(parse_web_url, known)]
+        return page.links + again
 
     async def _note_fetches(self) -> None:
         rows: list[tuple[Any, ...]] = []
@@ -292,6 +294,7 @@ class _Batch:
                         page.etag,
                         page.last_modified,
                         links,
+                        message.part > 0,
                     )
                 )
         if rows:
@@ -314,10 +317,22 @@ class _Batch:
             )
         return list(done)
 
+    async def _waiting_for_parts(self) -> set[UUID]:
+        """Jobs that end without content once all their parts are here: until then their links still come."""
+        several = [m for m, v in self._verdicts if isinstance(v, Skip) and m.parts > 1]
+        if not several:
+            return set()
+        complete = await add_parts(self._connection, several)
+        await self._connection.execute(queries("result_parts")["drop"], complete)
+        return {m.job_id for m in several} - set(complete)
+
     async def _end(self) -> tuple[list[Record], list[tuple[UUID, str]]]:
         endings: list[Ending] = []
         again: list[tuple[UUID, Again]] = []
+        incomplete = await self._waiting_for_parts()
         for message, verdict in self._verdicts:
+            if message.job_id in incomplete:
+                continue
             match verdict:
                 case Skip(reason, duplicate_of):
                     endings.append(
@@ -390,6 +405,8 @@ class _Batch:
         lines: list[tuple[UUID, str, str, dict[str, Any]]] = []
         for message, verdict in self._verdicts:
             lines.extend((message.job_id, line.level, line.message, line.fields) for line in message.logs)
+            if message.part > 0:
+                continue
             if isinstance(verdict, Again):
                 fields = {
                     "error_code": verdict.failure.code,

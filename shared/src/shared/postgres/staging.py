@@ -54,22 +54,27 @@ async def stage(connection: Connection, staged: Sequence[Staged]) -> list[UUID]:
     await _add_documents(connection, staged)
     await _add_versions(connection, staged)
     await _add_chunks(connection, staged)
-    await connection.execute(
-        queries("result_parts")["add"],
-        [s.message.job_id for s in staged],
-        [s.message.epoch for s in staged],
-        [s.message.part for s in staged],
-        [s.message.parts for s in staged],
-        [s.message.tenant_id for s in staged],
-        [s.content.markdown if s.message.parts > 1 else "" for s in staged],
-    )
-    jobs = [s.message.job_id for s in staged]
-    complete = [row["job_id"] for row in await connection.fetch(queries("result_parts")["complete"], jobs)]
+    complete = await add_parts(connection, [s.message for s in staged])
     several = [s.message.job_id for s in staged if s.message.parts > 1 and s.message.job_id in set(complete)]
     if several:
         await connection.execute(queries("document_versions")["join_markdown"], several)
     await connection.execute(queries("result_parts")["drop"], complete)
     return complete
+
+
+async def add_parts(connection: Connection, messages: Sequence[ResultMessage]) -> list[UUID]:
+    """Note that these parts are here; returns the jobs of which all are."""
+    await connection.execute(
+        queries("result_parts")["add"],
+        [m.job_id for m in messages],
+        [m.epoch for m in messages],
+        [m.part for m in messages],
+        [m.parts for m in messages],
+        [m.tenant_id for m in messages],
+        [m.content.markdown if m.content and m.parts > 1 else "" for m in messages],
+    )
+    jobs = [m.job_id for m in messages]
+    return [row["job_id"] for row in await connection.fetch(queries("result_parts")["complete"], jobs)]
 
 
 async def _add_documents(connection: Connection, staged: Sequence[Staged]) -> None:
