@@ -117,9 +117,10 @@ class Unbrotli:
         if self._stream.is_finished():
             return
         try:
-            yield self._stream.process(data, output_buffer_limit=STEP_BYTES)
-            while not self._stream.can_accept_more_data():
-                yield self._stream.process(b"", output_buffer_limit=STEP_BYTES)
+            piece = self._stream.process(data, output_buffer_limit=STEP_BYTES)
+            while piece:  # a step that stopped at its limit may have more to give without further input
+                yield piece
+                piece = self._stream.process(b"", output_buffer_limit=STEP_BYTES)
         except brotli.error as error:
             raise BrokenBodyError(str(error)) from error
 

@@ -154,7 +154,7 @@ class _Reader:
     def _end(self, _name: str) -> None:
         match self._path:
             case [("urlset" | "sitemapindex"), ("url" | "sitemap"), ("loc" | "lastmod") as tag]:
-                self._fields[tag] = "".join(self._text).strip()
+                self._fields[tag] = "".join(self._text).strip() if self._chars <= _MAX_TEXT_CHARS else ""
             case ["urlset", "url"]:
                 self._add(self.found.pages)
             case ["sitemapindex", "sitemap"]:
@@ -180,6 +180,6 @@ def parse_lastmod(text: str | None) -> datetime | None:
         return None
     try:
         date = datetime.fromisoformat(text)
-    except ValueError:
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
