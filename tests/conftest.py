@@ -7,20 +7,30 @@ brought back.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from support.claims import PortClaims
 from support.servers import Servers
+from support.stacks import StackUnderTest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from support.databases import Database
     from support.servers import NsqdServer, PostgresServer, WeaviateServer
 
+KEPT_SETTINGS: Final = {"QUERN_CACHE_DIR", "QUERN_TEST_PORTS", "QUERN_VENV"}
 STARTED: pytest.StashKey[Servers] = pytest.StashKey()
+
+
+def pytest_configure() -> None:
+    """Keep the settings of the developer's own stack away from what is tested."""
+    for name in [name for name in os.environ if name.startswith("QUERN_") and name not in KEPT_SETTINGS]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")
@@ -94,3 +104,42 @@ def nsqd(servers: Servers) -> NsqdServer:
 def weaviate(servers: Servers) -> WeaviateServer:
     """A real Weaviate."""
     return servers.weaviate
+
+
+@pytest.fixture(scope="session")
+def make_stack(
+    tmp_path_factory: pytest.TempPathFactory, port_claims: PortClaims
+) -> Iterator[Callable[..., StackUnderTest]]:
+    """Makes stacks of their own data directories and ports; they are taken down at the end of the session."""
+    made: list[StackUnderTest] = []
+
+    def make(
+        *, environment: Mapping[str, str] | None = None, workers: int = 2, consumers: int = 1
+    ) -> StackUnderTest:
+        root = tmp_path_factory.mktemp("q")
+        stack = StackUnderTest(
+            root=root, ports=port_claims.take(), environment=environment, workers=workers, consumers=consumers
+        )
+        made.append(stack)
+        return stack
+
+    try:
+        yield make
+    finally:
+        with ExitStack() as closing:  # each is closed, whatever the others raise
+            for stack in made:
+                closing.callback(stack.close)
+
+
+@pytest.fixture(scope="session")
+def stack_environment() -> dict[str, str]:
+    """The services' settings in the stack that tests share; a folder's conftest may define it anew."""
+    return {"QUERN_CRAWL_ALLOW_NETWORKS": "127.0.0.0/8", "QUERN_CRAWL_DELAY_MS": "0"}
+
+
+@pytest.fixture(scope="session")
+def stack(make_stack: Callable[..., StackUnderTest], stack_environment: dict[str, str]) -> StackUnderTest:
+    """The whole product, up. A test that breaks a process waits until it is ready again."""
+    made = make_stack(environment=stack_environment)
+    made.up()
+    return made

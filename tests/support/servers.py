@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from native import identity, nsq, postgres, weaviate
@@ -17,8 +13,11 @@ from native.ports import Offset
 from native.servers import NSQ, WEAVIATE, ServerCache
 from support.databases import Databases
 from support.server import ServerProcess
+from support.watch import Watchdog, remove_data
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from native.ports import Ports
 
 
@@ -77,8 +76,7 @@ class Servers:
         self._credentials = load_or_create(self._layout.credentials)
         self._cache = ServerCache(NativeSettings().cache_dir)
         self._started: list[ServerProcess] = []
-        watchdog = [sys.executable, str(Path(__file__).with_name("watchdog.py")), str(self._layout.root)]
-        self._watchdog = subprocess.Popen(watchdog, stdin=subprocess.PIPE, start_new_session=True)
+        self._watchdog = Watchdog(self._layout.root)
 
     @cached_property
     def postgres(self) -> PostgresServer:
@@ -157,11 +155,8 @@ class Servers:
             for server in reversed(self._started):
                 server.stop()
         finally:
-            assert self._watchdog.stdin is not None
-            self._watchdog.stdin.close()
-            self._watchdog.wait()
-        for folder in (self._layout.postgres, self._layout.nsqd, self._layout.weaviate, self._layout.run):
-            shutil.rmtree(folder, ignore_errors=True)
+            self._watchdog.close()
+            remove_data(self._layout)
 
     def _begin(self, server: ServerProcess) -> None:
         self._started.append(server)  # first, so that a server that never gets ready is ended as well

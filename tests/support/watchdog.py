@@ -14,7 +14,7 @@ from native.leftovers import end
 def main() -> None:
     """Wait for the end of the parent, then end every process whose data lies below the folder."""
     sys.stdin.read()
-    end(Path(sys.argv[1]), grace_seconds=0)
+    end(Path(sys.argv[1]), grace_seconds=0, below=True)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,10 @@ class NativeSettings(BaseSettings):
     start_timeout_seconds: float = Field(
         default=120, gt=0, description="how long each process may take to be ready"
     )
-    shutdown_seconds: float = Field(
-        default=30, gt=0, description="how long a service may take to drain on SIGTERM"
+    shutdown_grace_seconds: float = Field(
+        default=20,
+        gt=0,
+        description="how long work under way may take to end once a service is asked to stop",
     )
     weaviate_memory_mib: int = Field(
         default=2048, ge=256, description="Weaviate's soft memory limit (GOMEMLIMIT)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,7 @@ from native.launch import postgres_processes
 from native.process import MARKER
 
 POLL_SECONDS: Final = 0.05
+SURVIVAL_SECONDS: Final = 10
 PROC: Final = Path("/proc")
 
 
@@ -37,43 +40,72 @@ def is_zombie(pid: int) -> bool:
         return True
 
 
-def find(root: Path) -> list[int]:
-    """The pids of all processes that work for the data directory ``root``, or for one below it.
+@dataclass(frozen=True)
+class Leftovers:
+    """What is left of one stack.
+
+    Attributes:
+        marked: processes that the stack started, and what they started.
+        postgres: processes that stand in a PostgreSQL data directory of it, the postmaster among them.
+    """
+
+    marked: frozenset[int]
+    postgres: frozenset[int]
+
+    @property
+    def pids(self) -> list[int]:
+        """All of them."""
+        return sorted(self.marked | self.postgres)
+
+    def ask(self) -> None:
+        """Ask them to stop. PostgreSQL's fast shutdown is SIGINT, to the postmaster alone."""
+        send(sorted(self.marked - self.postgres), signal.SIGTERM)
+        send(sorted(self.marked & self.postgres), signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill them."""
+        send(self.pids, signal.SIGKILL)
+
+
+def find(root: Path, *, below: bool = False) -> Leftovers:
+    """The processes of the data directory ``root``; with ``below``, also those of directories inside it.
 
     PostgreSQL's children overwrite their environment, but all stand in its data directory.
     """
-    found: set[int] = set()
-    for entry in PROC.iterdir():
-        if entry.name.isdigit() and (marked := marked_root(int(entry.name))) and marked.is_relative_to(root):
-            found.add(int(entry.name))
-    for data in {root / "postgres", *root.glob("*/postgres")}:
-        found.update(postgres_processes(data))
-    found.discard(os.getpid())
-    return sorted(pid for pid in found if not is_zombie(pid))
+    everybody = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
+    marked = {
+        pid for pid in everybody if _belongs(marked_root(pid), root, below=below) and not is_zombie(pid)
+    }
+    data = {root / "postgres", root / "postgres.new", *(root.rglob("postgres") if below else ())}
+    postgres = {pid for folder in data for pid in postgres_processes(folder) if not is_zombie(pid)}
+    return Leftovers(frozenset(marked - {os.getpid()}), frozenset(postgres))
+
+
+def _belongs(marked: Path | None, root: Path, *, below: bool) -> bool:
+    return marked is not None and (marked == root or (below and marked.is_relative_to(root)))
 
 
 def send(pids: list[int], what: signal.Signals) -> None:
     """Send a signal to each process that is still there."""
     for pid in pids:
-        try:
+        with suppress(ProcessLookupError):  # it has ended meanwhile
             os.kill(pid, what)
-        except ProcessLookupError:
-            continue  # it has ended meanwhile
 
 
-def end(root: Path, *, grace_seconds: float) -> int:
+def end(root: Path, *, grace_seconds: float, below: bool = False) -> int:
     """End what is left of a stack: asked first, killed after the grace; how many there were.
 
     Raises:
         NativeError: something survived even that.
     """
-    first = find(root)
-    send(first, signal.SIGTERM)
+    first = left = find(root, below=below)
+    first.ask()
     kill_at = time.monotonic() + grace_seconds
-    while left := find(root):
-        if time.monotonic() > kill_at + 10:
-            raise NativeError(f"Processes {left} of {root} do not end, not even when killed.")
+    while left.pids:
+        if time.monotonic() > kill_at + SURVIVAL_SECONDS:
+            raise NativeError(f"Processes {left.pids} of {root} do not end, not even when killed.")
         if time.monotonic() > kill_at:
-            send(left, signal.SIGKILL)
+            left.kill()
         time.sleep(POLL_SECONDS)
-    return len(first)
+        left = find(root, below=below)
+    return len(first.pids)

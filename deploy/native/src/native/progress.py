@@ -43,7 +43,8 @@ class Progress:
         return time.monotonic() - self._started
 
     def __enter__(self) -> Self:
-        self._write()
+        if self._moving:
+            self._write()
         self._thread.start()
         return self
 
@@ -66,3 +67,8 @@ class Progress:
         text = f"{self._task} [{minutes}:{seconds:02}] {ending or self._detail}".rstrip()
         self._stream.write(f"\r\x1b[2K{text[:110]}" if self._moving else f"{text}\n")
         self._stream.flush()
+
+
+def say(sentence: str) -> None:
+    """Tell the person who started this."""
+    sys.stderr.write(f"{sentence}\n")
