@@ -73,11 +73,10 @@ class NsqBroker:
         dead_letter: DeadLetterSink,
         options: ConsumerOptions,
     ) -> NsqConsumer:
-        """As ``Broker.consumer``; finds nsqds by nsqlookupd where there is one, else those that are published to."""
+        """As ``Broker.consumer``; by nsqlookupd where there is one, else from the nsqds that are published to."""
         check_name("topic", topic)
         check_name("channel", channel)
         settings = self._settings
-        by_lookup = bool(settings.nsqlookupd_http)
         lookup = Lookup(urls=settings.nsqlookupd_http, timeout_seconds=settings.nsq_http_timeout_seconds)
         return NsqConsumer(
             topic=topic,
@@ -86,8 +85,8 @@ class NsqBroker:
             dead_letter=dead_letter,
             options=options,
             link_options=replace(self._link_options, msg_timeout_seconds=options.msg_timeout_seconds),
-            addresses=() if by_lookup else settings.nsqd_tcp,
-            lookup=lookup if by_lookup else None,
+            addresses=settings.nsqd_tcp,
+            lookup=lookup if settings.nsqlookupd_http else None,
             look_seconds=settings.nsqlookupd_poll_seconds,
             record=self._record_message,
         )

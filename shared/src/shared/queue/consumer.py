@@ -25,7 +25,7 @@ _FIRST_LOOKS_SECONDS = 1.0
 """Between two looks while no nsqd was found yet."""
 _FORGET_AFTER_LOOKS = 4
 """An nsqd that is gone and unlisted for so many complete looks is not tried any more."""
-_REDISTRIBUTE_SECONDS = 5.0
+_REDISTRIBUTE_SECONDS = 2.0
 _FAREWELL_SECONDS = 2.0
 
 

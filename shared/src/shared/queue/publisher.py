@@ -134,7 +134,7 @@ class NsqPublisher:
         try:
             async with asyncio.timeout(self._options.timeout_seconds), self._turns:
                 connection = await self._connected()
-                _check_answer(await connection.request(command))
+                await _request(connection, command)
         except TimeoutError:
             raise self._too_late(connection) from None
         except ConnectionLostError as error:
@@ -169,7 +169,13 @@ async def _agree(_connection: Connection) -> None:
     """A publisher has nothing more to settle with nsqd."""
 
 
-def _check_answer(answer: bytes) -> None:
+async def _request(connection: Connection, command: bytes) -> None:
+    try:
+        answer = await connection.request(command)
+    except AnswerError as error:
+        # nsqd closes the connection after any of these: what is published next shall not be sent into its end.
+        connection.abort(f"nsqd refused a publish: {error}")
+        raise
     if answer != codec.OK:
         raise PublishUnknownError(f"nsqd answered {answer[:50]!r} to a publish")
 
