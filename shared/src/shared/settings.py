@@ -6,6 +6,7 @@ in its description. Values that contradict each other are refused at the start, 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, model_validator
@@ -230,6 +231,13 @@ class PipelineSettings(PostgresSettings):
     retry_max_seconds: PositiveFloat = Field(
         3600.0, description="seconds that the wait before a try never exceeds"
     )
+    dead_retry_seconds: NonNegativeFloat = Field(
+        900.0,
+        description="seconds before a dead job whose class allows it is retried for the first time; doubles; 0: never",
+    )
+    dead_retries_max: Annotated[int, Field(ge=0)] = Field(
+        5, description="times that a dead job is retried without a person"
+    )
     max_reclaims: PositiveInt = Field(
         5,
         description="times that a job may lose its owner before it fails as lease_lost or parser_crashed",
@@ -245,6 +253,12 @@ class PipelineSettings(PostgresSettings):
     window_per_slot: PositiveInt = Field(2, description="announced jobs for each live worker slot")
     window_per_run: PositiveInt = Field(
         50, description="jobs of one run that are announced or running at once"
+    )
+    window_per_host: PositiveInt = Field(
+        32, description="pages of one host that are announced or running at once, where no pace limits them"
+    )
+    window_least: PositiveInt = Field(
+        8, description="announced jobs in all while no worker is alive, so that the first finds something"
     )
     window_per_tenant: PositiveInt = Field(
         200, description="jobs of one tenant that are announced or running at once"
@@ -303,6 +317,7 @@ class FileSettings(Settings):
     data_dir: str = Field(
         ".quern", min_length=1, description="directory of all state; uploads are in blobs/ below it"
     )
+    blob_dir: str = Field("", description="directory of uploads; empty: blobs/ below QUERN_DATA_DIR")
     upload_max_bytes: PositiveInt = Field(
         209_715_200, description="largest document that can be uploaded, in bytes"
     )
@@ -310,6 +325,11 @@ class FileSettings(Settings):
         52_428_800,
         description="largest table (CSV, XLS, XLSX, Parquet) that can be uploaded, in bytes",
     )
+
+    @property
+    def blobs_root(self) -> Path:
+        """Where uploads are."""
+        return Path(self.blob_dir) if self.blob_dir else Path(self.data_dir) / "blobs"
 
 
 class CrawlSettings(Settings):

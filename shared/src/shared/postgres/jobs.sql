@@ -138,9 +138,11 @@ WHERE id IN (
 
 -- name: claim
 -- queued -> running for a batch, where the epoch matches; what comes back is all that the worker needs.
+-- What is this worker's own already comes back again: the answer to the first claim may have been lost.
 WITH wanted AS (
     SELECT j.id FROM jobs j JOIN unnest($2::uuid[], $3::integer[]) AS k (id, epoch) ON k.id = j.id AND k.epoch = j.epoch
-    WHERE j.status = 'queued' AND EXISTS (SELECT 1 FROM workers w WHERE w.id = $1 AND w.lease_until > now())
+    WHERE (j.status = 'queued' OR (j.status = 'running' AND j.stage = 'claimed' AND j.worker_id = $1))
+      AND EXISTS (SELECT 1 FROM workers w WHERE w.id = $1 AND w.lease_until > now())
     ORDER BY j.id FOR NO KEY UPDATE OF j
 ), claimed AS (
     UPDATE jobs j SET status = 'running', stage = 'claimed', worker_id = $1, announced_at = NULL,

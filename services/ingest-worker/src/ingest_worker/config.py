@@ -1,0 +1,52 @@
+"""The settings of the ingest-worker."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from shared.settings import CommonSettings, CrawlSettings, FileSettings, NsqSettings, PipelineSettings
+
+
+class WorkerSettings(CommonSettings, NsqSettings, PipelineSettings, CrawlSettings, FileSettings):
+    """All of them."""
+
+    worker_slots: PositiveInt = Field(16, description="pages and files that one worker works on at once")
+    parser_processes: PositiveInt = Field(1, description="parser processes of one worker, at most")
+    page_parse_timeout_seconds: PositiveFloat = Field(
+        60.0, description="seconds for parsing one page; then its parser process is ended"
+    )
+    file_parse_timeout_seconds: PositiveFloat = Field(
+        600.0, description="seconds for parsing one file; then its parser process is ended"
+    )
+    parser_memory_bytes: PositiveInt = Field(
+        2_147_483_648, description="memory that one parser process may take, in bytes"
+    )
+    chunk_characters: PositiveInt = Field(1000, description="characters of a chunk, at most")
+    result_part_bytes: PositiveInt = Field(
+        900_000, description="bytes of one message with a result; larger results travel in parts"
+    )
+    robots_keep_seconds: PositiveFloat = Field(
+        3600.0, description="seconds that an answer to robots.txt counts"
+    )
+    robots_retry_seconds: PositiveFloat = Field(
+        2.0, description="seconds before a robots.txt that was not answered is asked for again"
+    )
+
+    @model_validator(mode="after")
+    def _check_worker(self) -> Self:
+        self.require(
+            "result_part_bytes",
+            lambda part, message: part <= message,
+            "max_msg_bytes",
+            "a part must fit into a message of nsqd",
+        )
+        for name in ("page_timeout_seconds", "page_parse_timeout_seconds", "file_parse_timeout_seconds"):
+            self.require(
+                name,
+                lambda timeout, deadline: timeout < deadline,
+                "job_deadline_seconds",
+                "a job that is still allowed to run would be taken away from its worker",
+            )
+        return self

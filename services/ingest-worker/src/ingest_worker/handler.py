@@ -1,0 +1,164 @@
+"""What happens to an ``ingest.task``: claim, do, deliver."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shared.batching import Batcher
+from shared.contracts.messages import (
+    FailureReport,
+    MalformedMessageError,
+    ResultMessage,
+    TaskMessage,
+    decode,
+)
+from shared.errors import ErrorCode, WorkError
+from shared.observability.logging import log_context
+from shared.observability.metrics import STAGE_DURATION
+from shared.outcome import DeadLetter, Done, Outcome
+from shared.postgres.claims import Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ingest_worker.ports import Claims, Results, Work
+    from shared.postgres.claims import Claim
+    from shared.queue.ports import Delivery
+    from shared.states import Handler
+
+_log = structlog.get_logger(__name__)
+
+
+class TaskHandler:
+    """One task message after the other, many at once."""
+
+    def __init__(
+        self,
+        *,
+        claims: Claims,
+        works: Mapping[Handler, Work],
+        results: Results,
+        batch: int,
+        hand_back_seconds: float = 5.0,
+    ) -> None:
+        self._claims = claims
+        self._works = works
+        self._results = results
+        self._hand_back_seconds = hand_back_seconds
+        self._at_work: set[Ticket] = set()
+        self._claiming: Batcher[Ticket, Claim | None] = Batcher(self._claim, at_most=batch)
+        self._delivering: Batcher[Ticket, None] = Batcher(self._delivered, at_most=batch)
+
+    async def handle(self, delivery: Delivery) -> Outcome:
+        """Do what the message's job asks for, if it is still to be done.
+
+        Raises:
+            DependencyUnavailableError: one of our own servers is away; the job was handed back.
+        """
+        try:
+            message = decode(delivery.body, TaskMessage)
+        except MalformedMessageError as error:
+            return DeadLetter(str(error))
+        with log_context(job_id=str(message.job_id), request_id=message.request_id):
+            ticket = Ticket(message.job_id, message.epoch)
+            if ticket in self._at_work:
+                # Delivered again while it is being done: this delivery has nothing to add.
+                return Done()
+            self._at_work.add(ticket)
+            try:
+                return await self._do(ticket)
+            finally:
+                self._at_work.discard(ticket)
+
+    async def _do(self, ticket: Ticket) -> Outcome:
+        claim = await self._claimed(ticket)
+        if claim is None:
+            _log.debug("task_over_or_taken", epoch=ticket.epoch)
+            return Done()
+        try:
+            await self._deliver(await self._result(claim))
+        except BaseException:
+            # Shut down, lost the message, or one of our servers is away: no failure of the work.
+            await self._hand_back(ticket)
+            raise
+        await self._delivering.submit(ticket)
+        return Done()
+
+    async def _claimed(self, ticket: Ticket) -> Claim | None:
+        """The claim; one that was committed while this handler was being cancelled is handed back."""
+        claiming = asyncio.ensure_future(self._claiming.submit(ticket))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            await asyncio.wait({claiming}, timeout=self._hand_back_seconds)
+            await self._hand_back(ticket)
+            raise
+
+    async def _result(self, claim: Claim) -> ResultMessage:
+        try:
+            return await self._works[claim.handler].do(claim)
+        except WorkError as error:
+            return _failed(claim, error)
+        except Exception as error:
+            if not isinstance(error, (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)):
+                raise
+            # A mistake of ours: the job must not come back for ever, and must not vanish.
+            _log.exception("work_failed_unexpectedly")
+            return _failed(claim, _internal(error))
+
+    async def _deliver(self, result: ResultMessage) -> None:
+        await self._results.deliver(result)
+        for stage, seconds in result.seconds.items():
+            STAGE_DURATION.observe(seconds, stage)
+        _log.info(
+            "task_delivered",
+            handler=result.handler.value,
+            error_code=result.failure.code.value if result.failure else None,
+            skipped=result.skipped,
+            chunks=result.content.chunk_count if result.content else 0,
+            seconds=result.seconds,
+        )
+
+    async def _hand_back(self, ticket: Ticket) -> None:
+        try:
+            async with asyncio.timeout(self._hand_back_seconds):
+                await self._claims.hand_back([ticket])
+        except Exception as error:  # noqa: BLE001  (the lease lapses, and the janitor takes the job back)
+            _log.warning("not_handed_back", error=str(error) or type(error).__name__)
+
+    async def _claim(self, tickets: Sequence[Ticket]) -> Sequence[Claim | None]:
+        mine = {claim.ticket: claim for claim in await self._claims.claim(tickets)}
+        return [mine.pop(ticket, None) for ticket in tickets]
+
+    async def _delivered(self, tickets: Sequence[Ticket]) -> Sequence[None]:
+        await self._claims.delivered(tickets)
+        return [None for _ in tickets]
+
+
+def _internal(error: Exception) -> WorkError:
+    return WorkError(
+        ErrorCode.INTERNAL_ERROR,
+        f"Quern made a mistake with this document ({type(error).__name__}): the worker's log has the details.",
+        retryable=True,
+    )
+
+
+def _failed(claim: Claim, error: WorkError) -> ResultMessage:
+    return ResultMessage(
+        job_id=claim.ticket.job_id,
+        epoch=claim.ticket.epoch,
+        tenant_id=claim.tenant_id,
+        handler=claim.handler,
+        request_id=claim.request_id,
+        payload=claim.payload,
+        failure=FailureReport(
+            code=error.code,
+            sentence=error.sentence,
+            retryable=error.retryable,
+            http_status=error.http_status,
+            retry_after_seconds=error.retry_after_seconds,
+        ),
+    )
