@@ -14,6 +14,7 @@ import argparse
 import fcntl
 import hashlib
 import os
+import ssl
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -110,11 +111,18 @@ def link_mode(venv: Path) -> str:
     return "hardlink" if cache.stat().st_dev == venv.stat().st_dev else "copy"
 
 
+def machine_has_certificates() -> bool:
+    """Whether this machine says itself which certificate authorities it trusts, a company's own perhaps among them."""
+    paths = ssl.get_default_verify_paths()
+    return bool(paths.cafile or (paths.capath and any(Path(paths.capath).iterdir())))
+
+
 def uv_environment(venv: Path) -> dict[str, str]:
     """The user's settings of indexes and certificates, without what would change which packages are installed."""
     ignored = {"PYTHONHOME", "PYTHONPATH", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_REQUIRE_HASHES", "VIRTUAL_ENV"}
     kept = {name: value for name, value in os.environ.items() if name not in ignored}
-    return {"UV_LINK_MODE": link_mode(venv), **kept, "UV_PYTHON_DOWNLOADS": "never"}
+    trust = {"UV_SYSTEM_CERTS": "true"} if machine_has_certificates() else {}
+    return {"UV_LINK_MODE": link_mode(venv), **trust, **kept, "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def install(venv: Path, locks: list[Path]) -> None:
