@@ -114,9 +114,13 @@ def make_stack(
     made: list[StackUnderTest] = []
 
     def make(
-        *, environment: Mapping[str, str] | None = None, workers: int = 2, consumers: int = 1
+        *,
+        environment: Mapping[str, str] | None = None,
+        workers: int = 2,
+        consumers: int = 1,
+        folder: str = ".",
     ) -> StackUnderTest:
-        root = tmp_path_factory.mktemp("q")
+        root = tmp_path_factory.mktemp("q") / folder
         stack = StackUnderTest(
             root=root, ports=port_claims.take(), environment=environment, workers=workers, consumers=consumers
         )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from native import leftovers, nsq
+from native import identity, leftovers, nsq
 from native.errors import NotReadyError, PortInUseError
 from native.postgres import psql
 from support.stacks import StackUnderTest, wait_until
@@ -170,6 +170,30 @@ def test_two_stacks_run_side_by_side(
     other.down()
     for name in SERVERS:
         servers_stack.wait_ready(name)
+
+
+def test_data_directory_may_have_any_name(make_stack: Callable[..., StackUnderTest]) -> None:
+    stack = make_stack(folder="100% long; and odd #1 'quoted' " * 4)
+    assert len(str(stack.layout.run / "supervisor.sock")) > 108, "shorter than the address of a socket may be"
+    stack.up(servers_only=True)
+    stack.wait_replaced("nsqd", stack.kill9("nsqd"))
+    stack.down()
+    assert nothing_left(stack)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another identity for PostgreSQL")
+def test_root_without_user_namespaces_runs_postgres_as_nobody(
+    make_stack: Callable[..., StackUnderTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _namespace, nobody = identity.candidates()
+    monkeypatch.setattr(identity, "candidates", lambda: [nobody])
+    stack = make_stack()
+    stack.up(servers_only=True)
+    assert stack.layout.postgres.stat().st_uid == nobody.uid
+    stack.wait_replaced("postgres", stack.kill9("postgres"))
+    stack.wait_ready("postgres")
+    stack.down()
+    assert nothing_left(stack)
 
 
 def test_taken_port_is_refused_with_its_setting(make_stack: Callable[..., StackUnderTest]) -> None:

@@ -38,8 +38,8 @@ def candidates() -> list[Identity]:
     """What root can try, best first.
 
     1. A user namespace of its own: root outside, an ordinary user inside, files stay root's.
-    2. The user nobody with the one capability that lets it reach data below a closed home.
-    3. The plain user nobody, which works where all paths are open to it.
+    2. Where that is refused, as in many containers: the user nobody, with the one capability that lets it reach
+       programs and data below folders that are closed to others.
     """
     found = []
     if unshare := shutil.which("unshare"):
@@ -50,13 +50,12 @@ def candidates() -> list[Identity]:
         switch = (setpriv, f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
         reach = ("--inh-caps=-all,+dac_override", "--ambient-caps=+dac_override")
         found.append(Identity((*switch, *reach), nobody.pw_uid, nobody.pw_gid))
-        found.append(Identity(switch, nobody.pw_uid, nobody.pw_gid))
     return found
 
 
 def works(identity: Identity, program: Path, folder: Path) -> bool:
     """Whether the program starts under this identity and can reach the folder."""
-    for command in ((str(program), "--version"), ("/usr/bin/env", "test", "-x", str(folder))):
+    for command in ((str(program), "--version"), ("/usr/bin/env", "test", "-d", f"{folder}/.")):
         try:
             done = subprocess.run(  # noqa: S603  (fixed programs of the system and of the wheel)
                 [*identity.prefix, *command], capture_output=True, timeout=PROBE_SECONDS, check=False

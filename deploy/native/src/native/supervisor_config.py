@@ -1,7 +1,8 @@
 """Writes what supervisord reads.
 
 It runs in the folder of its configuration and finds everything by relative paths, so that no folder's name,
-however long or odd, can break the format. What is secret or needs quoting is in the files that the launcher
+however long or odd, can break the format. (It makes the socket's path absolute, and an address of that kind
+holds 107 bytes; through /proc/self/cwd it is short.) What is secret or needs quoting is in the files that the launcher
 reads.
 """
 
@@ -42,7 +43,7 @@ umask = 077
 identifier = quern
 {{user}}
 [unix_http_server]
-file = {SOCKET}
+file = /proc/self/cwd/{SOCKET}
 chmod = 0600
 
 [rpcinterface:supervisor]
