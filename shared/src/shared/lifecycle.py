@@ -126,6 +126,7 @@ def run_service(main: Callable[[Lifecycle], Awaitable[None]]) -> int:
     finally:
         for timer in hard_exit:
             timer.cancel()
+            timer.join()
 
 
 async def _serve(main: Callable[[Lifecycle], Awaitable[None]], hard_exit: list[threading.Timer]) -> int:
