@@ -87,3 +87,29 @@ class Dispatcher:
             # Some may have been stored: announced twice, they are claimed once.
             await self._windows.unannounce(messages)
             raise
+
+
+class Announcer:
+    """Announces in the background, as often as somebody rings, one turn at a time."""
+
+    def __init__(self, *, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._bell = asyncio.Event()
+
+    def ring(self) -> None:
+        """Something was accepted or finished: there may be room, or something that waits."""
+        self._bell.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Answer the bell until ``stop``."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                ringing = asyncio.create_task(self._bell.wait())
+                await asyncio.wait({ringing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                ringing.cancel()
+                if self._bell.is_set():
+                    self._bell.clear()
+                    await self._dispatcher.announce()
+        finally:
+            stopping.cancel()

@@ -1,8 +1,8 @@
 -- name: add
 -- A chunk that is there already did not change: neither written nor embedded again.
 INSERT INTO chunks (id, tenant_id, source_id, document_id, heading_path, text)
-SELECT k.id, k.tenant_id, k.source_id, k.document_id, ARRAY(SELECT jsonb_array_elements_text(k.heading_path)), k.text
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::jsonb[], $6::text[])
+SELECT k.id, k.tenant_id, k.source_id, k.document_id, ARRAY(SELECT jsonb_array_elements_text(k.heading_path::jsonb)), k.text
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[])
     AS k (id, tenant_id, source_id, document_id, heading_path, text)
 ON CONFLICT (id) DO NOTHING;
 
@@ -24,10 +24,12 @@ WHERE j.id = ANY ($1::uuid[]) AND j.status = 'running' AND j.stage = 'indexing' 
 ORDER BY c.tenant_id, j.id, vc.ordinal LIMIT $3;
 
 -- name: unreferenced
--- Chunks of these documents that no version has any more.
-DELETE FROM chunks c WHERE c.document_id = ANY ($1::uuid[]) AND c.source_id = ANY ($2::uuid[])
-  AND NOT EXISTS (SELECT 1 FROM version_chunks vc WHERE vc.chunk_id = c.id)
-RETURNING c.id;
+-- Chunks of these documents that no version has any more, in slices; under their sources' locks, because what is
+-- being staged may have one of them again.
+DELETE FROM chunks WHERE id IN (
+    SELECT c.id FROM chunks c WHERE c.document_id = ANY ($1::uuid[]) AND c.source_id = ANY ($2::uuid[])
+      AND NOT EXISTS (SELECT 1 FROM version_chunks vc WHERE vc.chunk_id = c.id)
+    LIMIT $3);
 
 -- name: drop_of_source
 DELETE FROM chunks WHERE id IN (SELECT id FROM chunks WHERE source_id = $1 LIMIT $2);

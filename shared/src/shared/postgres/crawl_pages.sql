@@ -29,9 +29,9 @@ UPDATE crawl_pages p SET
     etag = CASE WHEN k.new_content THEN NULL ELSE coalesce(k.etag, p.etag) END,
     last_modified = CASE WHEN k.new_content THEN NULL ELSE coalesce(k.last_modified, p.last_modified) END,
     links = CASE WHEN k.links IS NULL THEN p.links
-                 WHEN k.further THEN p.links || ARRAY(SELECT jsonb_array_elements_text(k.links))
-                 ELSE ARRAY(SELECT jsonb_array_elements_text(k.links)) END
-FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::boolean[], $6::text[], $7::text[], $8::jsonb[],
+                 WHEN k.further THEN p.links || ARRAY(SELECT jsonb_array_elements_text(k.links::jsonb))
+                 ELSE ARRAY(SELECT jsonb_array_elements_text(k.links::jsonb)) END
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::boolean[], $6::text[], $7::text[], $8::text[],
         $9::boolean[])
     AS k (source_id, url_key, document_id, http_status, new_content, etag, last_modified, links, further)
 WHERE p.source_id = k.source_id AND p.url_key = k.url_key;

@@ -3,10 +3,14 @@
 INSERT INTO document_versions (
     id, tenant_id, source_id, document_id, job_id, epoch, run_seq, version_label, content_hash, source_uri,
     title, url, content_type, language, markdown, columns, pages, chunk_count)
-SELECT * FROM unnest(
+SELECT k.id, k.tenant_id, k.source_id, k.document_id, k.job_id, k.epoch, k.run_seq, k.version_label, k.content_hash,
+    k.source_uri, k.title, k.url, k.content_type, k.language, k.markdown, k.columns::jsonb, k.pages, k.chunk_count
+FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::integer[], $7::bigint[], $8::text[],
-    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::jsonb[],
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
     $17::integer[], $18::integer[])
+    AS k (id, tenant_id, source_id, document_id, job_id, epoch, run_seq, version_label, content_hash, source_uri,
+          title, url, content_type, language, markdown, columns, pages, chunk_count)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: join_markdown
@@ -46,23 +50,41 @@ JOIN sources s ON s.id = v.source_id
 WHERE v.id = $1 AND v.document_id = $2 AND v.tenant_id = $3 AND v.activated_at IS NOT NULL AND s.status = 'live';
 
 -- name: beyond_kept
--- Versions that were served once and are more than the setting keeps.
+-- Versions that were served once and are more than the setting keeps; not while a search that began before the last
+-- switch may still look at one.
 SELECT ranked.id FROM (
-    SELECT v.id, v.is_active, row_number() OVER (PARTITION BY v.document_id ORDER BY v.seq DESC) AS place
-    FROM document_versions v WHERE v.document_id = ANY ($1::uuid[]) AND v.activated_at IS NOT NULL
+    SELECT v.id, v.is_active, row_number() OVER (PARTITION BY v.document_id ORDER BY v.is_active DESC, v.seq DESC) AS place
+    FROM document_versions v JOIN documents d ON d.id = v.document_id
+    WHERE v.document_id = ANY ($1::uuid[]) AND v.activated_at IS NOT NULL
+      AND d.updated_at < now() - make_interval(secs => $3)
 ) ranked
 WHERE ranked.place > $2 AND NOT ranked.is_active
   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.version_id = ranked.id AND j.status IN ('queued', 'running'));
 
 -- name: abandoned
--- Staged by a try that is over: nothing will ever activate them.
-SELECT v.id FROM document_versions v
+-- Staged by a try that is over, or let go: nothing will ever activate them.
+SELECT v.id, v.document_id, v.source_id FROM document_versions v
 LEFT JOIN jobs j ON j.id = v.job_id AND j.epoch = v.epoch AND j.status = 'running'
-WHERE v.activated_at IS NULL AND j.id IS NULL AND v.created_at < now() - make_interval(secs => $1)
+WHERE v.activated_at IS NULL AND NOT v.is_active AND j.id IS NULL
+  AND v.created_at < now() - make_interval(secs => $1)
 ORDER BY v.created_at LIMIT $2;
 
 -- name: drop
-DELETE FROM document_versions WHERE id = ANY ($1::uuid[]) AND NOT is_active;
+DELETE FROM document_versions WHERE id = ANY ($1::uuid[]) AND NOT is_active AND activated_at IS NULL RETURNING id;
 
 -- name: drop_of_source
-DELETE FROM document_versions WHERE id IN (SELECT id FROM document_versions WHERE source_id = $1 LIMIT $2);
+-- Of a source that is being removed: the next versions; their places go first.
+DELETE FROM document_versions WHERE id = ANY ($1::uuid[]);
+
+-- name: let_go
+-- Not offered for a roll back any more: from now on it is like one that was never served, and is removed in slices.
+UPDATE document_versions SET activated_at = NULL WHERE id = ANY ($1::uuid[]) AND NOT is_active RETURNING id;
+
+-- name: counted
+-- The next documents in the order of ids, with how many versions of each are kept.
+SELECT d.id, d.source_id, (
+    SELECT count(*) FROM document_versions v WHERE v.document_id = d.id AND v.activated_at IS NOT NULL)::integer AS versions
+FROM documents d WHERE d.id > $1 ORDER BY d.id LIMIT $2;
+
+-- name: next_of_source
+SELECT id FROM document_versions WHERE source_id = $1 LIMIT $2;

@@ -45,3 +45,6 @@ SELECT count(*) FROM documents WHERE source_id = $1 AND status = 'active';
 
 -- name: drop_of_sources
 DELETE FROM documents WHERE source_id = ANY ($1::uuid[]);
+
+-- name: drop_of_source
+DELETE FROM documents WHERE id IN (SELECT id FROM documents WHERE source_id = $1 LIMIT $2);

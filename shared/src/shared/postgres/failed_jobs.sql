@@ -24,4 +24,12 @@ ORDER BY created_at LIMIT $4;
 SELECT id, tenant_id FROM failed_jobs WHERE next_retry_at <= now() ORDER BY next_retry_at LIMIT $1;
 
 -- name: drop_of_source
-DELETE FROM failed_jobs WHERE source_id = $1;
+DELETE FROM failed_jobs WHERE id IN (SELECT id FROM failed_jobs WHERE source_id = $1 LIMIT $2);
+
+-- name: still_due
+-- The same, looked at again under the locks: another janitor may have retried it, and it may have failed anew.
+SELECT id FROM failed_jobs WHERE id = ANY ($1::uuid[]) AND next_retry_at <= now();
+
+-- name: leave_to_people
+-- Due, but it may not run (its run was cancelled, its source goes): not looked at again and again.
+UPDATE failed_jobs SET next_retry_at = NULL WHERE id = ANY ($1::uuid[]) AND next_retry_at <= now();

@@ -20,9 +20,17 @@ SELECT count(DISTINCT b.batch_id)::integer FROM objects o JOIN index_batches b O
 WHERE o.source_id = $1 AND o.state IN ('staged', 'deleting') AND b.state = 'open';
 
 -- name: forget
--- Closed long ago, and no object of it is left that is not yet active or superseded.
+-- Closed long ago. A batch that was not verified is remembered as long as one of its objects is: a source that is
+-- removed has those deleted by id. One that is forgotten was verified.
 DELETE FROM index_batches WHERE batch_id IN (
     SELECT b.batch_id FROM index_batches b
     WHERE b.state <> 'open' AND b.closed_at < now() - make_interval(secs => $1)
-      AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.batch_id = b.batch_id AND o.state = 'staged')
+      AND NOT EXISTS (
+          SELECT 1 FROM objects o WHERE o.batch_id = b.batch_id AND (o.state = 'staged' OR b.state <> 'verified'))
     LIMIT $2);
+
+-- name: recent
+-- Verified within the last seconds, newest first: what a crash of Weaviate may have taken something of.
+SELECT b.batch_id, b.tenant_id, t.slug, b.collection FROM index_batches b JOIN tenants t ON t.id = b.tenant_id
+WHERE b.state = 'verified' AND b.closed_at > now() - make_interval(secs => $1)
+ORDER BY b.closed_at DESC LIMIT $2;

@@ -293,10 +293,10 @@ ORDER BY r.id LIMIT $1;
 DELETE FROM jobs WHERE parent_id = $1 OR id = $1 RETURNING status;
 
 -- name: remove_of_source
--- In slices; pages before their runs.
+-- Pages of a source that is being removed, in slices, found through their runs.
 DELETE FROM jobs WHERE id IN (
-    SELECT id FROM jobs WHERE source_id = $1 AND status NOT IN ('queued', 'running')
-    ORDER BY parent_id NULLS LAST LIMIT $2)
+    SELECT p.id FROM jobs r JOIN jobs p ON p.parent_id = r.id
+    WHERE r.source_id = $1 AND r.parent_id IS NULL AND p.status NOT IN ('queued', 'running') LIMIT $2)
 RETURNING status;
 
 -- name: oldest_waiting
@@ -309,3 +309,64 @@ SELECT status, count(*)::integer AS jobs FROM jobs WHERE status IN ('queued', 'r
 
 -- name: seed_of
 SELECT host, url_key, payload FROM jobs WHERE parent_id = $1 AND is_seed ORDER BY seq LIMIT 1;
+
+-- name: remove_runs_of_source
+-- Runs of a source that is being removed, once they have no page any more.
+DELETE FROM jobs WHERE id IN (
+    SELECT r.id FROM jobs r
+    WHERE r.source_id = $1 AND r.parent_id IS NULL AND r.status NOT IN ('queued', 'running')
+      AND NOT EXISTS (SELECT 1 FROM jobs p WHERE p.parent_id = r.id)
+    LIMIT $2)
+RETURNING status;
+
+-- name: anything_waiting
+-- Whether a dispatch could find anything: looked at every second, so it takes no lock and writes nothing.
+SELECT EXISTS (
+    SELECT 1 FROM jobs WHERE status = 'queued' AND announced_at IS NULL AND handler IS NOT NULL
+      AND parent_id IS NOT NULL AND available_at <= now())
+OR EXISTS (
+    SELECT 1 FROM jobs WHERE status = 'queued' AND announced_at IS NULL AND handler IS NOT NULL
+      AND parent_id IS NULL AND available_at <= now());
+
+-- name: note_lost_results
+-- A result that never came is no owner that was lost: counted apart from reclaims.
+UPDATE jobs SET stats = stats || jsonb_build_object('lost_results', coalesce((stats ->> 'lost_results')::integer, 0) + 1)
+WHERE id = ANY ($1::uuid[]);
+
+-- name: stalled_runs
+-- Crawls in which nothing has moved for $1 seconds and no page is open, whatever their counters say.
+SELECT r.id FROM jobs r
+WHERE r.type = 'crawler' AND r.status IN ('queued', 'running') AND r.updated_at < now() - make_interval(secs => $1)
+  AND NOT EXISTS (SELECT 1 FROM jobs p WHERE p.parent_id = r.id AND p.status IN ('queued', 'running'))
+ORDER BY r.id LIMIT $2;
+
+-- name: recount_runs
+-- Counters that do not agree with the rows would keep a run open for ever: the rows are right.
+UPDATE jobs r SET total = k.total, succeeded = k.succeeded, failed = k.failed, skipped = k.skipped, cancelled = k.cancelled
+FROM (
+    SELECT r2.id, count(p.id)::integer AS total,
+           count(p.id) FILTER (WHERE p.status = 'succeeded')::integer AS succeeded,
+           count(p.id) FILTER (WHERE p.status = 'failed')::integer AS failed,
+           count(p.id) FILTER (WHERE p.status = 'skipped')::integer AS skipped,
+           count(p.id) FILTER (WHERE p.status = 'cancelled')::integer AS cancelled
+    FROM jobs r2 LEFT JOIN jobs p ON p.parent_id = r2.id WHERE r2.id = ANY ($1::uuid[]) GROUP BY r2.id
+) k
+WHERE r.id = k.id
+  AND (r.total, r.succeeded, r.failed, r.skipped, r.cancelled)
+      IS DISTINCT FROM (k.total, k.succeeded, k.failed, k.skipped, k.cancelled)
+RETURNING r.id;
+
+-- name: uploads_of_source
+-- Where the originals of a source lie, in the order of acceptance; a run that was repeated names the same one again.
+SELECT seq, payload ->> 'upload_uri' AS upload_uri FROM jobs
+WHERE source_id = $1 AND parent_id IS NULL AND type = 'upload' AND seq > $2 ORDER BY seq LIMIT $3;
+
+-- name: needed_blobs
+-- Of these blobs those that something can still need: their own run, a version that it made, or a run that was
+-- repeated with them. The store may have moved, so the ends of URIs are compared.
+SELECT k.place FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS k (tenant_id, run_id, path, place)
+WHERE EXISTS (SELECT 1 FROM jobs j WHERE j.id = k.run_id)
+   OR EXISTS (SELECT 1 FROM document_versions v WHERE v.job_id = k.run_id)
+   OR EXISTS (
+       SELECT 1 FROM jobs j WHERE j.tenant_id = k.tenant_id AND j.parent_id IS NULL AND j.type = 'upload'
+         AND right(j.payload ->> 'upload_uri', length(k.path)) = k.path);

@@ -47,3 +47,8 @@ SELECT coalesce(sum(
     + abs(coalesce(s.cancelled - s.removed_cancelled, 0) - coalesce(c.cancelled, 0))
     + abs(coalesce(s.skipped - s.removed_skipped, 0) - coalesce(c.skipped, 0))), 0)::bigint AS imbalance
 FROM sums s FULL JOIN counted c ON c.tenant_id = s.tenant_id;
+
+-- name: rows_to_fold
+-- Whether there is anything to fold: more rows than tenants.
+SELECT (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT $1) some)::integer
+    - (SELECT count(*) FROM tenants)::integer AS spare;

@@ -35,14 +35,16 @@ WHERE object_id = ANY ($1::uuid[]) AND state IN ('staged', 'superseded') RETURNI
 UPDATE objects SET state = 'deleting' WHERE batch_id = ANY ($1::uuid[]) AND state = 'staged' RETURNING object_id;
 
 -- name: discard_unused
--- Staged and verified, but no open job can activate them: their try is over, or another object was taken.
+-- Staged, and no open job can activate them: their try is over, or another object was taken, or their source goes.
 UPDATE objects SET state = 'deleting' WHERE object_id IN (
-    SELECT o.object_id FROM objects o LEFT JOIN index_batches b ON b.batch_id = o.batch_id
+    SELECT o.object_id FROM objects o
+    LEFT JOIN index_batches b ON b.batch_id = o.batch_id LEFT JOIN sources s ON s.id = o.source_id
     WHERE o.state = 'staged' AND (b.batch_id IS NULL OR b.state <> 'open')
-      AND o.created_at < now() - make_interval(secs => $1)
-      AND NOT EXISTS (
-          SELECT 1 FROM version_chunks vc JOIN jobs j ON j.version_id = vc.version_id
-          WHERE vc.chunk_id = o.chunk_id AND j.status = 'running' AND j.stage = 'indexing')
+      AND (s.status IS DISTINCT FROM 'live' OR (
+          o.created_at < now() - make_interval(secs => $1)
+          AND NOT EXISTS (
+              SELECT 1 FROM version_chunks vc JOIN jobs j ON j.version_id = vc.version_id
+              WHERE vc.chunk_id = o.chunk_id AND j.status = 'running' AND j.stage = 'indexing')))
     LIMIT $2 FOR UPDATE OF o SKIP LOCKED)
 RETURNING object_id;
 
@@ -54,21 +56,31 @@ UPDATE objects SET state = 'deleting' WHERE object_id IN (
 RETURNING object_id;
 
 -- name: discard_of_source
--- Everything of a source that is being deleted, in slices.
-UPDATE objects SET state = 'deleting' WHERE object_id IN (
-    SELECT object_id FROM objects WHERE source_id = $1 AND state <> 'deleting' LIMIT $2)
-RETURNING object_id;
+-- Everything of a source that is being removed, in slices; how many, and how many of them were surely written.
+WITH some AS (
+    SELECT o.object_id, (o.state <> 'staged' OR b.state = 'verified') AS written
+    FROM objects o LEFT JOIN index_batches b ON b.batch_id = o.batch_id
+    WHERE o.source_id = $1 AND o.state <> 'deleting' LIMIT $2 FOR UPDATE OF o
+), discarded AS (
+    UPDATE objects o SET state = 'deleting' FROM some WHERE o.object_id = some.object_id RETURNING some.written
+)
+SELECT count(*)::integer AS objects, count(*) FILTER (WHERE written)::integer AS written FROM discarded;
 
 -- name: to_delete
--- Tombstones that Weaviate has not been told about; not those of an open batch, which may still be sent.
+-- Tombstones that Weaviate has not been told about, in the order of ids; not those of an open batch, which may still
+-- be sent.
 SELECT o.object_id, o.collection, t.slug FROM objects o
 JOIN tenants t ON t.id = o.tenant_id
 LEFT JOIN index_batches b ON b.batch_id = o.batch_id
-WHERE o.state = 'deleting' AND o.deleted_at IS NULL AND (b.batch_id IS NULL OR b.state <> 'open')
-LIMIT $1;
+WHERE o.state = 'deleting' AND o.deleted_at IS NULL AND o.object_id > $1 AND (b.batch_id IS NULL OR b.state <> 'open')
+ORDER BY o.object_id LIMIT $2;
 
 -- name: to_delete_of_source
-SELECT object_id, collection FROM objects WHERE source_id = $1 AND state = 'deleting' AND deleted_at IS NULL LIMIT $2;
+-- Those of them that no filter may find: their batch was never verified.
+SELECT o.object_id, o.collection FROM objects o JOIN index_batches b ON b.batch_id = o.batch_id
+WHERE o.source_id = $1 AND o.state = 'deleting' AND o.deleted_at IS NULL AND b.state <> 'verified'
+  AND o.object_id > $2
+ORDER BY o.object_id LIMIT $3;
 
 -- name: mark_deleted
 UPDATE objects SET deleted_at = now(), purge_at = now() + make_interval(secs => $2)
@@ -76,14 +88,32 @@ WHERE object_id = ANY ($1::uuid[]) AND state = 'deleting';
 
 -- name: to_purge
 SELECT o.object_id, o.collection, t.slug FROM objects o JOIN tenants t ON t.id = o.tenant_id
-WHERE o.state = 'deleting' AND o.deleted_at IS NOT NULL AND o.purge_at < now() ORDER BY o.purge_at LIMIT $1;
+WHERE o.state = 'deleting' AND o.deleted_at IS NOT NULL AND o.purge_at < now() AND o.object_id > $1
+ORDER BY o.object_id LIMIT $2;
 
 -- name: purge
 DELETE FROM objects WHERE object_id = ANY ($1::uuid[]) AND state = 'deleting';
 
 -- name: known
--- Which of the objects that Weaviate has are known here, and in which state.
-SELECT object_id, state FROM objects WHERE object_id = ANY ($1::uuid[]);
+-- Which of the objects that Weaviate has in this place belong there: the others were planted, or should be gone.
+SELECT object_id FROM objects WHERE object_id = ANY ($1::uuid[]) AND tenant_id = $2 AND collection = $3
+  AND (state <> 'deleting' OR deleted_at IS NULL);
 
 -- name: count_of_source
 SELECT count(*)::integer FROM objects WHERE source_id = $1 AND state IN ('active', 'superseded', 'staged');
+
+-- name: mark_source_deleted
+-- Weaviate has nothing of the source any more: the tombstones stay until they are deleted once more.
+UPDATE objects SET deleted_at = now(), purge_at = now() + make_interval(secs => $2)
+WHERE object_id IN (
+    SELECT object_id FROM objects WHERE source_id = $1 AND state = 'deleting' AND deleted_at IS NULL LIMIT $3);
+
+-- name: active_after
+-- What Weaviate must have in this place, in the order of ids.
+SELECT o.object_id FROM objects o JOIN sources s ON s.id = o.source_id
+WHERE o.tenant_id = $1 AND o.collection = $2 AND o.object_id > $3 AND o.state = 'active' AND s.status = 'live'
+ORDER BY o.object_id LIMIT $4;
+
+-- name: active_of_batch
+SELECT o.object_id FROM objects o JOIN sources s ON s.id = o.source_id
+WHERE o.batch_id = $1 AND o.state = 'active' AND s.status = 'live';

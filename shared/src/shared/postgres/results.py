@@ -10,7 +10,7 @@ from shared.contracts.messages import FoundLink, RefusedLink
 from shared.ids import document_id
 from shared.postgres.frontier import Taken, add_links, note_refused, read_taken, take_pages
 from shared.postgres.locks import Family, lock_documents, lock_family
-from shared.postgres.sql import queries
+from shared.postgres.sql import json_text, queries
 from shared.postgres.staging import Staged, add_parts, stage
 from shared.postgres.transitions import Ending, add_log_lines, finish_jobs, retire_documents
 from shared.states import Handler, JobStatus, Reason
@@ -280,7 +280,7 @@ class _Batch:
             if page is None:
                 continue
             job = self._job(message)
-            links = None if page.not_modified else [link.url for link in page.links]
+            links = None if page.not_modified else json_text([link.url for link in page.links])
             for key in sorted({job["url_key"], self._key(message)}):
                 # Validators belong to the URL that was asked, and only where it answered itself.
                 own = key == job["url_key"] == page.final_key

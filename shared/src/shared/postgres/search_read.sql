@@ -23,3 +23,7 @@ WHERE o.state IN ('active', 'superseded')
   AND ($4::uuid[] IS NULL OR o.source_id = ANY ($4))
   AND ($5::uuid[] IS NULL OR o.document_id = ANY ($5))
   AND ($6::text[] IS NULL OR d.language = ANY ($6));
+
+-- name: has_content
+-- Tells a tenant that has nothing yet from a Weaviate that lost everything.
+SELECT EXISTS (SELECT 1 FROM document_versions v WHERE v.tenant_id = $1 AND v.is_active AND v.chunk_count > 0);

@@ -74,3 +74,7 @@ WHERE s.id = $1 AND s.status = 'deleting';
 -- name: mark_deleted
 UPDATE sources SET status = 'deleted', deleted_at = now(), updated_at = now(), secret_headers = '{}'
 WHERE id = $1 AND status = 'deleting';
+
+-- name: hold_deleting
+-- Before its open work is counted: waits for whoever still holds the source for something that it has begun.
+SELECT id FROM sources WHERE id = $1 AND status = 'deleting' FOR UPDATE;

@@ -60,14 +60,10 @@ CROSS JOIN LATERAL jsonb_array_elements(v.columns) WITH ORDINALITY AS c (value, 
 WHERE v.source_id = $2 AND v.tenant_id = $1 AND v.is_active
 ORDER BY v.seq, c.place;
 
--- name: live_for_search
--- Which live sources a search may look into, of those groups and types.
+-- name: live_of_groups
+-- Where a search may look that names groups (index sources_of_group).
 SELECT s.id FROM sources s
-WHERE s.tenant_id = $1 AND s.status = 'live'
-  AND ($2::uuid[] IS NULL OR s.id = ANY ($2))
-  AND ($3::uuid[] IS NULL OR s.group_id = ANY ($3))
-  AND ($4::text[] IS NULL OR s.type = ANY ($4))
-ORDER BY s.id;
+WHERE s.group_id = ANY ($2::uuid[]) AND s.tenant_id = $1 AND s.status = 'live' ORDER BY s.id;
 
 -- name: deleting_for_search
 -- What a search must not let crowd out live evidence (index sources_deleting).

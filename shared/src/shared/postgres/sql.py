@@ -6,6 +6,8 @@ import re
 from functools import cache
 from importlib.resources import files
 
+import msgspec
+
 _NAME = re.compile(r"^-- name: ([a-z0-9_]+)$", re.MULTILINE)
 
 
@@ -33,3 +35,8 @@ def tables() -> list[str]:
         for entry in files("shared.postgres").iterdir()
         if entry.name.endswith(".sql")
     )
+
+
+def json_text(value: object) -> str:
+    """A list as JSON text, to be an element of ``text[]``: asyncpg takes nested lists for dimensions."""
+    return msgspec.json.encode(value).decode()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from shared.ids import chunk_id, version_id
-from shared.postgres.sql import queries
+from shared.postgres.sql import json_text, queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +106,7 @@ async def _add_versions(connection: Connection, staged: Sequence[Staged]) -> Non
         [s.content.content_type for s in staged],
         [s.content.language for s in staged],
         [s.content.markdown if s.message.parts == 1 else "" for s in staged],
-        [msgspec.to_builtins(s.content.columns) for s in staged],
+        [json_text(s.content.columns) for s in staged],
         [s.content.pages for s in staged],
         [s.content.chunk_count for s in staged],
     )
@@ -123,7 +121,7 @@ async def _add_chunks(connection: Connection, staged: Sequence[Staged]) -> None:
         version = s.version_id
         for ordinal, chunk in enumerate(s.content.chunks, start=s.content.first_ordinal):
             key = chunk_id(s.document_id, chunk.hash, chunk.occurrence)
-            chunks[key] = (key, tenant, source, s.document_id, list(chunk.heading_path), chunk.text)
+            chunks[key] = (key, tenant, source, s.document_id, json_text(chunk.heading_path), chunk.text)
             places.append((version, ordinal, key, tenant, chunk.page, chunk.row))
     if not places:
         return

@@ -4,7 +4,6 @@ SELECT * FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::inte
 ON CONFLICT DO NOTHING;
 
 -- name: drop_of_versions
-DELETE FROM version_chunks WHERE version_id = ANY ($1::uuid[]);
-
--- name: drop_of_source
-DELETE FROM version_chunks WHERE version_id IN (SELECT id FROM document_versions WHERE source_id = $1);
+-- In slices: of versions that are not served and never will be again.
+DELETE FROM version_chunks WHERE (version_id, ordinal) IN (
+    SELECT version_id, ordinal FROM version_chunks WHERE version_id = ANY ($1::uuid[]) LIMIT $2);

@@ -18,22 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceChoice:
-    """Which sources a search shall look into; None does not restrict."""
-
-    source_ids: Sequence[UUID] | None = None
-    group_ids: Sequence[UUID] | None = None
-    types: Sequence[str] | None = None
-
-    @property
-    def restricts(self) -> bool:
-        """Whether anything is left out."""
-        return not (self.source_ids is None and self.group_ids is None and self.types is None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """The start of a search: T0, the sources chosen (None: all), and those that are on their way out."""
+    """The start of a search: T0, the live sources of the groups (None: of all), and those on their way out."""
 
     moment: datetime
     source_ids: list[UUID] | None
@@ -46,23 +32,26 @@ class SearchReads:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def scope(self, tenant_id: UUID, choice: SourceChoice) -> Scope:
-        """T0 of Postgres's clock, and which sources are meant."""
+    async def scope(self, tenant_id: UUID, group_ids: Sequence[UUID] | None) -> Scope:
+        """T0 by Postgres's clock, and where to look."""
         sql = queries("sources_read")
 
         async def work(connection: Connection) -> Scope:
-            chosen = None
-            if choice.restricts:
-                arguments = (
-                    _list(choice.source_ids),
-                    _list(choice.group_ids),
-                    _list(choice.types),
-                )
-                found = await connection.fetch(sql["live_for_search"], tenant_id, *arguments)
-                chosen = [row["id"] for row in found]
-            deleting = await connection.fetch(sql["deleting_for_search"], tenant_id)
             moment = await connection.fetchval(queries("search_read")["moment"])
+            deleting = await connection.fetch(sql["deleting_for_search"], tenant_id)
+            chosen = None
+            if group_ids is not None:
+                found = await connection.fetch(sql["live_of_groups"], tenant_id, list(group_ids))
+                chosen = [row["id"] for row in found]
             return Scope(moment=moment, source_ids=chosen, deleting=[row["id"] for row in deleting])
+
+        return await self._database.run(work, tenant_id)
+
+    async def has_content(self, tenant_id: UUID) -> bool:
+        """Whether anything of the tenant can be found at all."""
+
+        async def work(connection: Connection) -> bool:
+            return bool(await connection.fetchval(queries("search_read")["has_content"], tenant_id))
 
         return await self._database.run(work, tenant_id)
 

@@ -1,0 +1,127 @@
+"""Puts the consumer together."""
+
+from __future__ import annotations
+
+import random
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from result_consumer.config import ConsumerSettings
+from result_consumer.handler import ResultHandler
+from result_consumer.usecases.indexer import Indexer, IndexerOptions
+from result_consumer.usecases.provision import Provisioner
+from shared.clock import new_id
+from shared.contracts.topics import INGEST_RESULT
+from shared.dead_letters import DeadLetters
+from shared.dispatch import Announcer, Dispatcher
+from shared.embedding import BundledEmbedder
+from shared.heartbeat import Heartbeat
+from shared.observability.metrics import record_message, record_publish
+from shared.postgres.database import EVERY_TENANT
+from shared.postgres.dead_letters import PostgresDeadLetters
+from shared.postgres.indexing import PostgresIndexing
+from shared.postgres.presence import PostgresPresence
+from shared.postgres.registry import PostgresRegistry
+from shared.postgres.results import PostgresResults
+from shared.queue.broker import NsqBroker, consumer_options
+from shared.vectors import WeaviateStore
+from shared.wiring import begin, database, keep_alive, readiness, retry_policy, serve_admin, windows
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shared.lifecycle import Lifecycle
+    from shared.postgres.database import Database
+
+
+def _jitter() -> float:
+    return random.uniform(-1, 1)  # noqa: S311  (spreads retries, keeps no secret)
+
+
+async def start(life: Lifecycle) -> None:
+    """Start everything; the lifecycle stops it in the opposite order."""
+    settings = ConsumerSettings()
+    begin("result-consumer", settings, life)
+    postgres = database(settings, application=settings.instance, principal=EVERY_TENANT)
+    life.on_stop(postgres.close)
+    broker = NsqBroker(settings, record_message=record_message, record_publish=record_publish)
+    publisher = broker.publisher()
+    life.on_stop(publisher.aclose)
+    vectors = weaviate_store(settings)
+    life.on_stop(vectors.close)
+    checks = readiness(settings, postgres=postgres, publisher=publisher)
+    register_weaviate(checks, vectors)
+    await serve_admin(life, settings, checks)
+
+    consumer_id = new_id()
+    announcer = Announcer(dispatcher=Dispatcher(windows=windows(settings, postgres), publisher=publisher))
+    life.supervise("announcer", announcer.run(life.stop))
+    indexer = await _indexer(life, settings, postgres, vectors, consumer_id, announcer)
+    handler = ResultHandler(
+        results=PostgresResults(
+            database=postgres,
+            consumer_id=consumer_id,
+            policy=retry_policy(settings),
+            max_attempts=settings.max_attempts,
+            jitter=_jitter,
+        ),
+        staged=indexer.add,
+        finished=announcer.ring,
+        batch=settings.consumer_results,
+    )
+    consumer = broker.consumer(
+        topic=INGEST_RESULT.name,
+        channel=INGEST_RESULT.channel,
+        handler=handler.handle,
+        dead_letter=DeadLetters(table=PostgresDeadLetters(database=postgres), publisher=publisher),
+        options=consumer_options(settings, max_in_flight=settings.consumer_results),
+    )
+    presence = PostgresPresence(
+        database=postgres,
+        process_id=consumer_id,
+        kind="result-consumer",
+        instance=settings.instance,
+        lease_seconds=settings.lease_seconds,
+    )
+    keep_alive(life, Heartbeat(presence=presence, every_seconds=settings.heartbeat_seconds))
+    life.supervise("indexer", indexer.run(life.stop), patience_seconds=settings.shutdown_grace_seconds)
+    await consumer.start()
+    life.on_stop(lambda: consumer.drain(settings.shutdown_grace_seconds))
+
+
+async def _indexer(
+    life: Lifecycle,
+    settings: ConsumerSettings,
+    postgres: Database,
+    vectors: WeaviateStore,
+    consumer_id: UUID,
+    announcer: Announcer,
+) -> Indexer:
+    embedder = await BundledEmbedder.load(resident=True, cache_bytes=settings.embedder_cache_bytes)
+    life.on_stop(embedder.close)
+
+    def rows(collection: str) -> PostgresIndexing:
+        return PostgresIndexing(
+            database=postgres,
+            consumer_id=consumer_id,
+            collection=collection,
+            batch_seconds=settings.index_batch_seconds,
+        )
+
+    return Indexer(
+        indexing=rows,
+        vectors=vectors,
+        embedder=embedder,
+        provisioner=Provisioner(
+            registry=PostgresRegistry(database=postgres), vectors=vectors, embedder=embedder
+        ),
+        finished=announcer.ring,
+        options=IndexerOptions(
+            batch_chunks=settings.index_batch_chunks,
+            lanes=settings.index_lanes,
+            linger_seconds=settings.index_linger_seconds,
+            adopt_seconds=settings.index_adopt_seconds,
+        ),
+        clock=monotonic,
+        jitter=_jitter,
+    )

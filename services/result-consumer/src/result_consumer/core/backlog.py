@@ -1,0 +1,81 @@
+"""What waits to be indexed, and what goes together. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from shared.postgres.indexing import ChunkToIndex
+
+
+@dataclass(slots=True)
+class Pending:
+    """A staged job: how many chunks it is thought to have, and how often its indexing was refused."""
+
+    job_id: UUID
+    chunks: int
+    refusals: int = 0
+    fruitless: int = 0
+    alone: bool = False
+
+
+class Backlog:
+    """Jobs in the order of arrival; each is in it once, or being worked on."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[UUID, Pending] = {}
+        self._at_work: dict[UUID, Pending] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def chunks(self) -> int:
+        """Chunks that wait, as far as is known."""
+        return sum(pending.chunks for pending in self._waiting.values())
+
+    def add(self, job_id: UUID, chunks: int) -> None:
+        """Add a job, unless it is known."""
+        if job_id not in self._waiting and job_id not in self._at_work:
+            self._waiting[job_id] = Pending(job_id, chunks)
+
+    def take(self, *, chunks: int, jobs: int) -> list[Pending]:
+        """The oldest jobs that together have about this many chunks; one that must go alone goes alone."""
+        taken: list[Pending] = []
+        total = 0
+        for pending in list(self._waiting.values()):
+            if taken and (pending.alone or total + pending.chunks > chunks or len(taken) == jobs):
+                break
+            taken.append(self._waiting.pop(pending.job_id))
+            total += pending.chunks
+            if pending.alone:
+                break
+        self._at_work.update((pending.job_id, pending) for pending in taken)
+        return taken
+
+    def done(self, job_ids: Iterable[UUID]) -> None:
+        """These have ended, or belong to somebody else now."""
+        for job_id in job_ids:
+            self._at_work.pop(job_id, None)
+
+    def put_back(self, taken: Iterable[Pending]) -> None:
+        """Those of ``taken`` that are not done wait again."""
+        for pending in taken:
+            if self._at_work.pop(pending.job_id, None) is not None:
+                self._waiting[pending.job_id] = pending
+
+
+def by_tenant(chunks: Sequence[ChunkToIndex], *, at_most: int) -> list[list[ChunkToIndex]]:
+    """Index batches: of one tenant each, of at most so many chunks."""
+    batches: list[list[ChunkToIndex]] = []
+    for chunk in chunks:
+        last = batches[-1] if batches else None
+        if last is None or len(last) == at_most or last[0].tenant_id != chunk.tenant_id:
+            batches.append([chunk])
+        else:
+            last.append(chunk)
+    return batches

@@ -1,0 +1,254 @@
+"""From staged rows to a served version: embed, write, verify, activate. Everything is driven from rows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from result_consumer.core.backlog import Backlog, Pending, by_tenant
+from shared.errors import DependencyRejectedError, DependencyUnavailableError, ErrorCode
+from shared.lifecycle import wait_or_stop
+from shared.observability.metrics import CHUNKS_EMBEDDED, CHUNKS_INDEXED, JOBS_FINISHED, STAGE_DURATION
+from shared.vectors.errors import CollectionMissingError, TenantMissingError
+from shared.vectors.port import VectorObject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
+
+    from result_consumer.ports import Embedder, Indexing, Vectors
+    from shared.postgres.indexing import ChunkToIndex, OpenBatch
+
+_log = structlog.get_logger(__name__)
+
+
+class Provisioning(Protocol):
+    """Makes what is missing in Weaviate."""
+
+    async def provide(self) -> str:
+        """The name of the current collection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexerOptions:
+    """How indexing works.
+
+    Attributes:
+        batch_chunks: of one index batch.
+        lanes: index batches at work at once: one is embedded while another is written.
+        linger_seconds: how long the first job of a batch waits for company.
+        adopt_seconds: how often jobs without a living owner are looked for.
+        refusals_max: how often a job may be refused before it fails.
+        pause_seconds: the first pause after an outage; doubles up to ``pause_max_seconds``.
+    """
+
+    batch_chunks: int
+    lanes: int
+    linger_seconds: float
+    adopt_seconds: float
+    refusals_max: int = 3
+    pause_seconds: float = 0.5
+    pause_max_seconds: float = 15.0
+
+
+class Indexer:
+    """Indexes what this consumer staged or adopted."""
+
+    def __init__(
+        self,
+        *,
+        indexing: Callable[[str], Indexing],
+        vectors: Vectors,
+        embedder: Embedder,
+        provisioner: Provisioning,
+        finished: Callable[[], None],
+        options: IndexerOptions,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._make_indexing = indexing
+        self._vectors = vectors
+        self._embedder = embedder
+        self._provisioner = provisioner
+        self._finished = finished
+        self._options = options
+        self._clock = clock
+        self._jitter = jitter
+        self._backlog = Backlog()
+        self._arrived = asyncio.Event()
+        self._outages = 0
+        self._rows: Indexing | None = None
+
+    def add(self, job_id: UUID, chunks: int) -> None:
+        """A job is staged and this consumer's."""
+        self._backlog.add(job_id, chunks)
+        self._arrived.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Index until ``stop``; what is left then is adopted by another consumer, or by this one's next start."""
+        while self._rows is None:
+            try:
+                self._rows = self._make_indexing(await self._provisioner.provide())
+            except DependencyUnavailableError as error:
+                await self._pause(error, stop)
+            if stop.is_set():
+                return
+        rows = self._rows
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._adopt(rows, stop))
+            for _ in range(self._options.lanes):
+                group.create_task(self._lane(rows, stop))
+
+    async def _adopt(self, rows: Indexing, stop: asyncio.Event) -> None:
+        while True:
+            try:
+                for job_id in await rows.adopt(at_most=200):
+                    self.add(job_id, 0)
+            except DependencyUnavailableError as error:
+                _log.warning("adoption_postponed", dependency=error.dependency)
+            if await wait_or_stop(stop, self._options.adopt_seconds):
+                # Lanes that wait for work shall see that there will be none.
+                self._arrived.set()
+                return
+
+    async def _lane(self, rows: Indexing, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._arrived.wait()
+            if stop.is_set():
+                return
+            if self._backlog.chunks < self._options.batch_chunks:
+                await wait_or_stop(stop, self._options.linger_seconds)
+            taken = self._backlog.take(chunks=self._options.batch_chunks, jobs=200)
+            if not taken:
+                self._arrived.clear()
+                continue
+            await self._index(rows, taken, stop)
+
+    async def _index(self, rows: Indexing, taken: list[Pending], stop: asyncio.Event) -> None:
+        try:
+            await self._write_missing(rows, taken, stop)
+            await self._activate(rows, taken)
+            self._outages = 0
+        except (CollectionMissingError, TenantMissingError) as error:
+            await self._provide_again(error, stop)
+        except DependencyUnavailableError as error:
+            await self._pause(error, stop)
+        except Exception as error:  # noqa: BLE001  (a poison document must fail alone, not end the lane)
+            _log.exception("indexing_refused", jobs=len(taken))
+            await self._refused(rows, taken, error)
+        finally:
+            self._backlog.put_back(taken)
+            if len(self._backlog):
+                self._arrived.set()
+
+    async def _write_missing(self, rows: Indexing, taken: Sequence[Pending], stop: asyncio.Event) -> None:
+        jobs = [pending.job_id for pending in taken]
+        most = self._options.batch_chunks
+        while not stop.is_set():
+            chunks = await rows.to_index(jobs, at_most=most)
+            for batch in by_tenant(chunks, at_most=most):
+                await self._write(rows, batch)
+            if len(chunks) < most:
+                return
+
+    async def _write(self, rows: Indexing, chunks: Sequence[ChunkToIndex]) -> None:
+        started = self._clock()
+        vectors = await self._embedder.embed([chunk.text for chunk in chunks])
+        embedded = self._clock()
+        CHUNKS_EMBEDDED.inc(amount=len(chunks))
+        STAGE_DURATION.observe(embedded - started, "embed")
+        batch = await rows.open_batch(chunks)
+        verified = False
+        try:
+            objects = [
+                VectorObject(
+                    object_id=object_id,
+                    chunk_id=chunk.chunk_id,
+                    source_id=chunk.source_id,
+                    document_id=chunk.document_id,
+                    batch_id=batch.batch_id,
+                    type=chunk.source_type,
+                    language=chunk.language or "",
+                    text=chunk.text,
+                    vector=vector,
+                )
+                for object_id, chunk, vector in zip(batch.object_ids, chunks, vectors, strict=True)
+            ]
+            await self._vectors.write_batch(
+                batch.collection, batch.tenant_slug, objects, barrier_id=batch.barrier_id
+            )
+            verified = True
+        finally:
+            await self._close(rows, batch, verified=verified)
+        CHUNKS_INDEXED.inc(amount=len(chunks))
+        STAGE_DURATION.observe(self._clock() - embedded, "index")
+
+    async def _close(self, rows: Indexing, batch: OpenBatch, *, verified: bool) -> None:
+        try:
+            await rows.close_batch(batch.batch_id, verified=verified)
+        except DependencyUnavailableError as error:
+            # It expires, and the janitor gives its ids up.
+            _log.warning("batch_left_open", dependency=error.dependency)
+            if verified:
+                raise
+
+    async def _activate(self, rows: Indexing, taken: Sequence[Pending]) -> None:
+        started = self._clock()
+        activated = await rows.activate([pending.job_id for pending in taken])
+        STAGE_DURATION.observe(self._clock() - started, "activate")
+        for _, kind, status in activated.endings:
+            JOBS_FINISHED.inc(kind, status)
+        unready = set(activated.unready)
+        self._backlog.done(pending.job_id for pending in taken if pending.job_id not in unready)
+        await self._give_up_fruitless(rows, [p for p in taken if p.job_id in unready])
+        if activated.endings:
+            _log.info("activated", jobs=len(activated.endings), unready=len(unready))
+            self._finished()
+
+    async def _give_up_fruitless(self, rows: Indexing, unready: Sequence[Pending]) -> None:
+        """Not ready although nothing was left to write: a part of the content is not there."""
+        for pending in unready:
+            pending.fruitless += 1
+        hopeless = [p.job_id for p in unready if p.fruitless > self._options.refusals_max]
+        await self._fail(rows, hopeless, "A part of this document's content was never stored: retry the job.")
+
+    async def _refused(self, rows: Indexing, taken: Sequence[Pending], error: Exception) -> None:
+        """A poison document shall fail alone: each goes alone from now on, and fails when it is refused again."""
+        for pending in taken:
+            pending.refusals += len(taken) == 1
+            pending.alone = True
+        hopeless = [p.job_id for p in taken if p.refusals >= self._options.refusals_max]
+        reason = str(error) if isinstance(error, DependencyRejectedError) else type(error).__name__
+        await self._fail(rows, hopeless, f"This document cannot be indexed: {reason}")
+
+    async def _fail(self, rows: Indexing, jobs: Sequence[UUID], sentence: str) -> None:
+        if not jobs:
+            return
+        try:
+            await rows.fail(jobs, error_code=ErrorCode.INTERNAL_ERROR, sentence=sentence, retryable=True)
+        except DependencyUnavailableError as error:
+            _log.warning("failure_not_noted_yet", dependency=error.dependency)
+            return
+        self._backlog.done(jobs)
+        self._finished()
+
+    async def _provide_again(self, missing: Exception, stop: asyncio.Event) -> None:
+        _log.warning("weaviate_lost_its_schema", detail=str(missing))
+        try:
+            await self._provisioner.provide()
+        except DependencyUnavailableError as error:
+            await self._pause(error, stop)
+
+    async def _pause(self, error: DependencyUnavailableError, stop: asyncio.Event) -> None:
+        """An outage of our own servers: back off, spend nothing."""
+        self._outages += 1
+        options = self._options
+        pause = min(options.pause_seconds * 2 ** min(self._outages - 1, 10), options.pause_max_seconds)
+        _log.warning(
+            "indexing_waits", dependency=error.dependency, detail=str(error), seconds=round(pause, 2)
+        )
+        await wait_or_stop(stop, pause * (1 + 0.2 * self._jitter()))
