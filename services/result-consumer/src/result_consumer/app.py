@@ -24,14 +24,15 @@ from shared.postgres.presence import PostgresPresence
 from shared.postgres.registry import PostgresRegistry
 from shared.postgres.results import PostgresResults
 from shared.queue.broker import NsqBroker, consumer_options
-from shared.vectors import WeaviateStore
 from shared.wiring import begin, database, keep_alive, readiness, retry_policy, serve_admin, windows
+from shared.wiring_vectors import register_weaviate, weaviate_store
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.lifecycle import Lifecycle
     from shared.postgres.database import Database
+    from shared.vectors import WeaviateStore
 
 
 def _jitter() -> float:
@@ -47,7 +48,7 @@ async def start(life: Lifecycle) -> None:
     broker = NsqBroker(settings, record_message=record_message, record_publish=record_publish)
     publisher = broker.publisher()
     life.on_stop(publisher.aclose)
-    vectors = weaviate_store(settings)
+    vectors = await weaviate_store(settings)
     life.on_stop(vectors.close)
     checks = readiness(settings, postgres=postgres, publisher=publisher)
     register_weaviate(checks, vectors)
