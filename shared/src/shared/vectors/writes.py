@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.vectors import messages
+from shared.vectors.administration import WeaviateAdministration
+from shared.vectors.checks import check_names, check_objects
+from shared.vectors.errors import BatchNotVerifiedError, InvalidBatchError, VectorsUnavailableError
+from shared.vectors.port import MAX_RESULTS, VectorObject
+from shared.vectors.slices import slices
+from shared.vectors.translate import from_sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from uuid import UUID
+
+    from google.protobuf.message import Message
+    from weaviate.proto.v1 import base_pb2
+
+_OBJECTS_PER_INSERT = 500
+_MESSAGES_AT_ONCE = 100  # about 3 ms of building, then the event loop has a turn
+_IDS_PER_DELETE = 1_000
+_KEYS_AT_ONCE = 8
+
+
+class WeaviateWrites(WeaviateAdministration):
+    """Inserts, verification and deletes; see the port for what each method does."""
+
+    async def insert(self, collection: str, tenant: str, objects: Sequence[VectorObject]) -> None:
+        """Send the objects in calls of 500; the first error of any object ends it."""
+        check_names(collection, tenant)
+        if not objects:
+            return
+        check_objects(objects, dimensions=await self._dimensions_of(collection))
+        for part in slices(objects, _OBJECTS_PER_INSERT):
+            request = messages.insert_request(await _built(collection, tenant, part))
+            reply = await self._write(self._doors.stub.BatchObjects, request)
+            if reply.errors:
+                raise from_sentence(reply.errors[0].error)
+
+    async def barrier(self, collection: str, tenant: str, *, object_id: UUID, dimensions: int) -> None:
+        """Write an object that points away from where texts are."""
+        vector = np.full(dimensions, -1.0, dtype=np.float32)
+        await self.insert(collection, tenant, [VectorObject.barrier(object_id, vector)])
+
+    async def verify_batch(
+        self, collection: str, tenant: str, *, batch_id: UUID, object_ids: Collection[UUID]
+    ) -> None:
+        """Search by vector with the filter: a count would include holes."""
+        check_names(collection, tenant)
+        wanted = frozenset(object_ids)
+        if len(wanted) >= MAX_RESULTS:  # one more is asked for, to see what is there too much
+            raise InvalidBatchError(
+                f"An index batch has fewer than {MAX_RESULTS} objects, not {len(wanted)}."
+            )
+        found = frozenset(await self._near(collection, tenant, messages.of_property("batch_id", batch_id)))
+        if found != wanted:
+            raise BatchNotVerifiedError(missing=wanted - found, unexpected=found - wanted)
+
+    async def write_batch(
+        self, collection: str, tenant: str, objects: Sequence[VectorObject], *, barrier_id: UUID
+    ) -> None:
+        """Insert, barrier, verify."""
+        if not objects:
+            return
+        batches = {one.batch_id for one in objects}
+        if len(batches) != 1:
+            raise InvalidBatchError(f"The objects belong to {len(batches)} index batches instead of one.")
+        await self.insert(collection, tenant, objects)
+        await self.barrier(collection, tenant, object_id=barrier_id, dimensions=len(objects[0].vector))
+        object_ids = [one.object_id for one in objects]
+        await self.verify_batch(collection, tenant, batch_id=batches.pop(), object_ids=object_ids)
+
+    async def delete_by_source(self, collection: str, tenant: str, source_id: UUID) -> int:
+        """Delete, at most 10,000 in one call, until a count says zero."""
+        check_names(collection, tenant)
+        filters = messages.of_property("source_id", source_id)
+        deleted = 0
+        while True:
+            reply = await self._delete(collection, tenant, filters)
+            deleted += int(reply.successful)
+            if reply.matches == 0 and await self._count(collection, tenant, filters) == 0:
+                return deleted
+            if reply.successful == 0:
+                raise VectorsUnavailableError(
+                    f"Weaviate deletes nothing of source {source_id}, though it has objects."
+                )
+
+    async def delete_by_ids(self, collection: str, tenant: str, object_ids: Collection[UUID]) -> int:
+        """Delete by a filter on the id, then what that did not find by its key, one by one.
+
+        Objects that no filter finds are what a crash in the middle of an insert leaves.
+        """
+        check_names(collection, tenant)
+        by_filter = 0
+        for part in slices(sorted(object_ids), _IDS_PER_DELETE):
+            reply = await self._delete(collection, tenant, messages.of_ids(part), verbose=True)
+            deleted = messages.deleted_ids(reply)
+            by_filter += len(deleted)
+            await self._each_key("DELETE", collection, tenant, [one for one in part if one not in deleted])
+        return by_filter
+
+    async def _each_key(
+        self, method: str, collection: str, tenant: str, object_ids: Sequence[UUID]
+    ) -> list[bool]:
+        """Ask for or delete objects by their keys: whether each was there, as far as the method tells."""
+        turns = asyncio.Semaphore(_KEYS_AT_ONCE)
+
+        async def one(object_id: UUID) -> bool:
+            path = f"/v1/objects/{collection}/{object_id}?tenant={tenant}"
+            async with turns:
+                status, _ = await self._rest(method, path, ok=(HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND))
+            return status == HTTPStatus.NO_CONTENT
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(object_id)) for object_id in object_ids]
+        return [task.result() for task in tasks]
+
+    async def _near(self, collection: str, tenant: str, filters: base_pb2.Filters) -> set[UUID]:
+        """Which objects of a filter the vector index knows; any vector will do to ask."""
+        vector = np.ones(await self._dimensions_of(collection) or 1, dtype=np.float32)
+        request = messages.near_request(collection, tenant, vector, filters, limit=MAX_RESULTS)
+        return messages.object_ids(await self._read(self._doors.stub.Search, request))
+
+    async def _count(self, collection: str, tenant: str, filters: base_pb2.Filters | None) -> int:
+        request = messages.count_request(collection, tenant, filters)
+        reply = await self._read(self._doors.stub.Aggregate, request)
+        return int(reply.single_result.objects_count)
+
+    async def _delete(
+        self, collection: str, tenant: str, filters: base_pb2.Filters, *, verbose: bool = False
+    ) -> Any:
+        request = messages.delete_request(collection, tenant, filters, verbose=verbose)
+        reply = await self._write(self._doors.stub.BatchDelete, request)
+        if reply.failed:
+            told = next((each.error for each in reply.objects if each.error), "")
+            raise from_sentence(told or f"unavailable: {reply.failed} of {reply.matches} deletes failed")
+        return reply
+
+    async def _write(self, method: Any, request: Message) -> Any:
+        return await self._doors.call(method, request, deadline_seconds=self._deadlines.write_seconds)
+
+    async def _read(self, method: Any, request: Message, *, seconds: float | None = None) -> Any:
+        own = self._deadlines.query_seconds
+        deadline = own if seconds is None else min(own, seconds)
+        return await self._doors.call(method, request, deadline_seconds=deadline)
+
+
+async def _built(collection: str, tenant: str, objects: Sequence[VectorObject]) -> list[Message]:
+    built: list[Message] = []
+    for part in slices(objects, _MESSAGES_AT_ONCE):
+        built.extend(messages.batch_object(collection, tenant, one) for one in part)
+        await asyncio.sleep(0)
+    return built
