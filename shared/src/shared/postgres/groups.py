@@ -96,7 +96,7 @@ class Groups:
                 raise GroupInUseError("The group default takes what names no group: it cannot be removed.")
             sources = await connection.fetchval(sql["sources_in"], group_id)
             if sources:
-                raise GroupInUseError(f"{sources} sources are in this group: move or delete them first.")
+                raise GroupInUseError(f"Sources are in this group ({sources}): move or delete them first.")
             default = await connection.fetchval(queries("sources")["default_group"], tenant_id)
             await connection.execute(sql["move_receipts"], group_id, default)
             await connection.execute(sql["drop"], tenant_id, group_id)

@@ -1,0 +1,96 @@
+"""Shapes of what operators look at."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gateway.http.models.common import Output, Time
+
+
+class Stats(Output):
+    """Three figures."""
+
+    sources: int = Field(description="Live sources.")
+    documents: int = Field(description="Documents with an active version.")
+    failed_jobs: int = Field(description="Failed units of work that can be retried.")
+
+
+class Component(Output):
+    """Whether a part of the installation works."""
+
+    status: Literal["up", "degraded", "down"]
+    detail: str
+    since: Time | None
+
+
+class Components(Output):
+    """All parts."""
+
+    postgres: Component
+    nsqd: Component
+    weaviate: Component
+    workers: Component
+    consumers: Component
+    janitor: Component
+
+
+class Queue(Output):
+    """A channel of a topic."""
+
+    topic: str
+    channel: str
+    depth: int
+    in_flight: int
+    deferred: int
+
+
+class System(Output):
+    """The whole installation."""
+
+    components: Components
+    queues: list[Queue]
+    versions: dict[str, str]
+
+
+class Audit(Output):
+    """What the comparison of Postgres with Weaviate found last."""
+
+    checked_at: Time | None
+    missing: int
+    orphans: int
+    repaired: int
+
+
+class Ledger(Output):
+    """All work ever accepted, by what became of it."""
+
+    accepted: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    skipped: int
+    in_flight: int
+    balanced: bool = Field(description="Nothing is lost, and the rows agree with the sums.")
+    audit: Audit
+
+
+class Health(Output):
+    """The process answers."""
+
+    status: Literal["up"] = "up"
+
+
+class Dependency(Output):
+    """Whether a server answers."""
+
+    status: Literal["up", "degraded", "down"]
+    detail: str
+    since: Time
+
+
+class Ready(Output):
+    """Whether work can be done; 503 with the same shape where not."""
+
+    status: Literal["up", "down"]
+    reason: str | None
+    dependencies: dict[str, Dependency]
