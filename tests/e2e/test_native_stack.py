@@ -20,7 +20,7 @@ import pytest
 
 from native import identity, leftovers, nsq
 from native.errors import NotReadyError, PortInUseError
-from native.postgres import psql
+from native.postgres_programs import psql
 from support.stacks import StackUnderTest, wait_until
 
 if TYPE_CHECKING:

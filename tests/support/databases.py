@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from native import postgres
+from native.postgres_programs import psql
 
 if TYPE_CHECKING:
     from native.credentials import Credentials
@@ -63,16 +64,16 @@ class Databases:
         if migrated and not self._migrated:
             self._make_template()
         template = f' TEMPLATE "{TEMPLATE}"' if migrated else ""
-        postgres.psql(self.admin_url, f'CREATE DATABASE "{database.name}"{template};')
+        psql(self.admin_url, f'CREATE DATABASE "{database.name}"{template};')
         return database
 
     def drop(self, database: Database) -> None:
         """Remove it, together with whatever is connected to it."""
-        postgres.psql(self.admin_url, f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE);')
+        psql(self.admin_url, f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE);')
 
     def _make_template(self) -> None:
-        postgres.psql(self.admin_url, f'DROP DATABASE IF EXISTS "{TEMPLATE}" WITH (FORCE);')
-        postgres.psql(self.admin_url, f'CREATE DATABASE "{TEMPLATE}";')
+        psql(self.admin_url, f'DROP DATABASE IF EXISTS "{TEMPLATE}" WITH (FORCE);')
+        psql(self.admin_url, f'CREATE DATABASE "{TEMPLATE}";')
         migrate(self.at(TEMPLATE), service_password=self._credentials.postgres_service)
         self._migrated = True
 

@@ -10,6 +10,7 @@ from native.config import NativeSettings
 from native.credentials import load_or_create
 from native.layout import Layout
 from native.ports import Offset
+from native.postgres_programs import bin_dir
 from native.servers import NSQ, WEAVIATE, ServerCache
 from support.databases import Databases
 from support.server import ServerProcess
@@ -82,7 +83,7 @@ class Servers:
     def postgres(self) -> PostgresServer:
         """PostgreSQL, running."""
         layout, ports, credentials = self._layout, self._ports, self._credentials
-        who = identity.choose(postgres.bin_dir() / "postgres", layout.root)
+        who = identity.choose(bin_dir() / "postgres", layout.root)
         server = PostgresServer(
             spec=postgres.process(layout, ports, who, durable=False),
             is_ready=lambda: postgres.is_ready(ports),

@@ -21,6 +21,11 @@ def default_cache_dir() -> Path:
     return (base if base.is_absolute() else Path.home() / ".cache") / "quern"
 
 
+def half_of_memory_mib() -> int:
+    """Half of the machine's memory in MiB, at least 512."""
+    return max(512, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**21)
+
+
 class NativeSettings(BaseSettings):
     """Where the stack lives, which ports it uses, and how many copies of each service run."""
 
@@ -43,7 +48,9 @@ class NativeSettings(BaseSettings):
         description="how long work under way may take to end once a service is asked to stop",
     )
     weaviate_memory_mib: int = Field(
-        default=2048, ge=256, description="Weaviate's soft memory limit (GOMEMLIMIT)"
+        default_factory=half_of_memory_mib,
+        ge=256,
+        description="Weaviate's memory limit (GOMEMLIMIT); near it, Weaviate refuses to store more",
     )
 
     @model_validator(mode="after")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from native import identity, nsq, postgres, services, weaviate
+from native.postgres_programs import bin_dir
 from native.servers import NSQ, WEAVIATE, ServerCache
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ class Plan:
 
     who: Identity
     processes: tuple[ProcessSpec, ...]
+
+
+POOL: Final = 12
+"""Connections that one service process may open: its pool of 10, and what its health checks need."""
+
+
+def connections(settings: NativeSettings) -> int:
+    """How many connections PostgreSQL must take: all pools full, and some for people and tools."""
+    services_running = 2 + settings.workers + settings.consumers
+    return max(postgres.CONNECTIONS, 20 + POOL * services_running)
 
 
 def make_plan(
@@ -55,10 +66,10 @@ def make_plan(
     ports = settings.ports
     cache = ServerCache(settings.cache_dir)
     nsq_binaries, weaviate_binaries = cache.ensure(NSQ), cache.ensure(WEAVIATE)
-    who = identity.choose(postgres.bin_dir() / "postgres", layout.root)
+    who = identity.choose(bin_dir() / "postgres", layout.root)
     memory = settings.weaviate_memory_mib
     servers = (
-        postgres.process(layout, ports, who),
+        postgres.process(layout, ports, who, connections=connections(settings)),
         nsq.nsqlookupd(layout, ports, nsq_binaries),
         nsq.nsqd(layout, ports, nsq_binaries),
         nsq.nsqadmin(layout, ports, nsq_binaries),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from native import leftovers, migrations, nsq, postgres, running, stackfile, supervisor_config
 from native.credentials import load_or_create
+from native.errors import NativeError
 from native.layout import Layout
 from native.plan import make_plan
 from native.ports import refuse_taken
@@ -16,6 +17,7 @@ from native.running import Running
 from native.services import STOP_MARGIN_SECONDS
 from native.stackfile import StackFile
 from native.supervision import LEFTOVER_SECONDS, Supervision
+from native.supervisor_client import SupervisorClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -141,5 +143,14 @@ class Stack:
 
 
 def status(layout: Layout) -> StackFile | None:
-    """What runs, as the stack's file says."""
-    return stackfile.read(layout.stack_file)
+    """What runs, as stack.json says; None where nothing ever ran.
+
+    Raises:
+        NativeError: the supervisor is gone, so that nobody keeps that file current.
+    """
+    stack = stackfile.read(layout.stack_file)
+    if stack is not None and stack.processes and not SupervisorClient(layout.run).is_up():
+        raise NativeError(
+            f"The supervisor of {layout.root} is gone: `make up` or `make down` sets that right."
+        )
+    return stack

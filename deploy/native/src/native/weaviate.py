@@ -26,7 +26,8 @@ def environment(layout: Layout, ports: Ports, credentials: Credentials, *, memor
 
     The node has a name of its own, because a machine that is renamed would otherwise no longer find itself in
     its stored cluster. The cluster is this one node: a short Raft timeout makes its start quick and can
-    trigger no needless election. gRPC and cluster data cannot be bound to loopback, hence the secrets.
+    trigger no needless election. gRPC and cluster data cannot be bound to loopback, hence the secrets. A
+    developer's disk is often fuller than the 90 % at which Weaviate would stop taking objects.
     """
     return {
         "PERSISTENCE_DATA_PATH": str(layout.weaviate),
@@ -38,6 +39,8 @@ def environment(layout: Layout, ports: Ports, credentials: Credentials, *, memor
         "AUTHORIZATION_ADMINLIST_USERS": USER,
         "AUTOSCHEMA_ENABLED": "false",
         "DISABLE_TELEMETRY": "true",
+        "DISK_USE_READONLY_PERCENTAGE": "98",
+        "DISK_USE_WARNING_PERCENTAGE": "95",
         "ENABLE_MODULES": "",
         "DEFAULT_VECTORIZER_MODULE": "none",
         "GO_PROFILING_DISABLE": "true",
