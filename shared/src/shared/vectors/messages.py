@@ -103,12 +103,10 @@ def list_request(
 
 
 def delete_request(
-    collection: str, tenant: str, filters: base_pb2.Filters, *, verbose: bool = False
+    collection: str, tenant: str, filters: base_pb2.Filters
 ) -> batch_delete_pb2.BatchDeleteRequest:
-    """A delete of what a filter finds, 10,000 at most; ``verbose`` asks for their ids."""
-    return batch_delete_pb2.BatchDeleteRequest(
-        collection=collection, tenant=tenant, filters=filters, verbose=verbose
-    )
+    """A delete of what a filter finds, 10,000 at most."""
+    return batch_delete_pb2.BatchDeleteRequest(collection=collection, tenant=tenant, filters=filters)
 
 
 def count_request(
@@ -179,11 +177,6 @@ def entries(reply: search_get_pb2.SearchReply) -> list[Entry]:
 def object_ids(reply: search_get_pb2.SearchReply) -> set[UUID]:
     """The ids of what was found."""
     return {UUID(each.metadata.id) for each in reply.results}
-
-
-def deleted_ids(reply: batch_delete_pb2.BatchDeleteReply) -> set[UUID]:
-    """The ids of what a verbose delete removed."""
-    return {UUID(bytes=each.uuid) for each in reply.objects if each.successful}
 
 
 def _request(

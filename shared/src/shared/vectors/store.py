@@ -8,13 +8,11 @@ from shared.vectors.connection import Deadlines
 from shared.vectors.doors import Doors
 from shared.vectors.port import ALIAS, Entry, Hit, SearchQuery
 from shared.vectors.slices import slices
-from shared.vectors.writes import WeaviateWrites
+from shared.vectors.writes import IDS_PER_REQUEST, WeaviateWrites
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from uuid import UUID
-
-_IDS_PER_QUERY = 1_000
 
 
 class WeaviateStore(WeaviateWrites):
@@ -68,11 +66,8 @@ class WeaviateStore(WeaviateWrites):
         """Ask by a filter on the id, then for what that did not find by its key."""
         check_names(collection, tenant)
         found: set[UUID] = set()
-        for part in slices(sorted(object_ids), _IDS_PER_QUERY):
-            request = messages.list_request(
-                collection, tenant, limit=_IDS_PER_QUERY, filters=messages.of_ids(part)
-            )
-            found |= messages.object_ids(await self._read(self._doors.stub.Search, request))
+        for part in slices(sorted(object_ids), IDS_PER_REQUEST):
+            found |= await self._listed(collection, tenant, part)
             rest = [one for one in part if one not in found]
             there = await self._each_key("HEAD", collection, tenant, rest)
             found |= {one for one, is_there in zip(rest, there, strict=True) if is_there}
@@ -82,7 +77,7 @@ class WeaviateStore(WeaviateWrites):
         """Search by vector with a filter on the id."""
         check_names(collection, tenant)
         found: set[UUID] = set()
-        for part in slices(sorted(object_ids), _IDS_PER_QUERY):
+        for part in slices(sorted(object_ids), IDS_PER_REQUEST):
             found |= await self._near(collection, tenant, messages.of_ids(part))
         return found
 

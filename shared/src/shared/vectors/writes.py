@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _OBJECTS_PER_INSERT = 500
 _MESSAGES_AT_ONCE = 100  # about 3 ms of building, then the event loop has a turn
-_IDS_PER_DELETE = 1_000
+IDS_PER_REQUEST = 1_000
 _KEYS_AT_ONCE = 8
 
 
@@ -97,12 +97,19 @@ class WeaviateWrites(WeaviateAdministration):
         """
         check_names(collection, tenant)
         by_filter = 0
-        for part in slices(sorted(object_ids), _IDS_PER_DELETE):
-            reply = await self._delete(collection, tenant, messages.of_ids(part), verbose=True)
-            deleted = messages.deleted_ids(reply)
-            by_filter += len(deleted)
-            await self._each_key("DELETE", collection, tenant, [one for one in part if one not in deleted])
+        for part in slices(sorted(object_ids), IDS_PER_REQUEST):
+            known = await self._listed(collection, tenant, part)
+            if known:
+                reply = await self._delete(collection, tenant, messages.of_ids(known))
+                by_filter += int(reply.successful)
+            await self._each_key("DELETE", collection, tenant, [one for one in part if one not in known])
         return by_filter
+
+    async def _listed(self, collection: str, tenant: str, object_ids: Sequence[UUID]) -> set[UUID]:
+        """Which of at most 1,000 objects a filter on the id finds."""
+        filters = messages.of_ids(object_ids)
+        request = messages.list_request(collection, tenant, limit=IDS_PER_REQUEST, filters=filters)
+        return messages.object_ids(await self._read(self._doors.stub.Search, request))
 
     async def _each_key(
         self, method: str, collection: str, tenant: str, object_ids: Sequence[UUID]
@@ -116,8 +123,11 @@ class WeaviateWrites(WeaviateAdministration):
                 status, _ = await self._rest(method, path, ok=(HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND))
             return status == HTTPStatus.NO_CONTENT
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(object_id)) for object_id in object_ids]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(object_id)) for object_id in object_ids]
+        except ExceptionGroup as failures:  # callers tell errors apart by their kind; all of these are alike
+            raise failures.exceptions[0] from failures
         return [task.result() for task in tasks]
 
     async def _near(self, collection: str, tenant: str, filters: base_pb2.Filters) -> set[UUID]:
@@ -131,14 +141,14 @@ class WeaviateWrites(WeaviateAdministration):
         reply = await self._read(self._doors.stub.Aggregate, request)
         return int(reply.single_result.objects_count)
 
-    async def _delete(
-        self, collection: str, tenant: str, filters: base_pb2.Filters, *, verbose: bool = False
-    ) -> Any:
-        request = messages.delete_request(collection, tenant, filters, verbose=verbose)
+    async def _delete(self, collection: str, tenant: str, filters: base_pb2.Filters) -> Any:
+        """One call; it tells only how many failed, and a request for the reasons breaks on a read-only shard."""
+        request = messages.delete_request(collection, tenant, filters)
         reply = await self._write(self._doors.stub.BatchDelete, request)
         if reply.failed:
-            told = next((each.error for each in reply.objects if each.error), "")
-            raise from_sentence(told or f"unavailable: {reply.failed} of {reply.matches} deletes failed")
+            raise VectorsUnavailableError(
+                f"Weaviate could not delete (is a shard read-only?), {reply.matches} matched."
+            )
         return reply
 
     async def _write(self, method: Any, request: Message) -> Any:
