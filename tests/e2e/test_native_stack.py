@@ -139,6 +139,28 @@ def test_down_finds_what_a_killed_supervisor_left(servers_stack: StackUnderTest)
     assert nothing_left(servers_stack)
 
 
+def test_supervisor_that_is_asked_to_end_stops_everything_and_says_so(servers_stack: StackUnderTest) -> None:
+    os.kill(int((servers_stack.layout.run / "supervisord.pid").read_text()), signal.SIGTERM)
+    wait_until(lambda: nothing_left(servers_stack), "everything has ended")
+    assert servers_stack.file.processes == ()
+
+
+def test_interrupted_start_leaves_nothing(make_stack: Callable[..., StackUnderTest]) -> None:
+    stack = make_stack()
+    settings = stack.settings
+    environment = {
+        **os.environ,
+        "QUERN_DATA_DIR": str(settings.data_dir),
+        "QUERN_BASE_PORT": str(settings.base_port),
+        "QUERN_HTTP_PORT": str(settings.http_port),
+    }
+    up = subprocess.Popen([sys.executable, "-m", "native", "up", "--servers-only"], env=environment)
+    wait_until(lambda: stack.layout.stack_file.exists() and "nsqd" in stack.pids, "it is half up")
+    up.send_signal(signal.SIGINT)
+    assert up.wait(60) == 130
+    assert nothing_left(stack)
+
+
 def test_up_replaces_what_a_killed_supervisor_left(servers_stack: StackUnderTest) -> None:
     before = servers_stack.pids
     os.kill(int((servers_stack.layout.run / "supervisord.pid").read_text()), signal.SIGKILL)

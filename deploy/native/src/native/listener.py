@@ -7,6 +7,7 @@ a body, then RESULT.
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -99,8 +100,12 @@ def main() -> None:
     if started is None:
         sys.exit(f"No stack was started in {layout.root}.")
     keeper = StackFileKeeper(layout=layout, started=started, supervisor=SupervisorClient(layout.run))
-    keeper.refresh()
-    listen(keeper, started.ports, source=sys.stdin, sink=sys.stdout)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        keeper.refresh()
+        listen(keeper, started.ports, source=sys.stdin, sink=sys.stdout)
+    finally:
+        keeper.refresh()  # supervisord ends its listener last, perhaps before it has told the last event
 
 
 if __name__ == "__main__":
