@@ -1,0 +1,1 @@
+"""The routes of the gateway, grouped by what they are about."""
