@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+
+from ingest_worker.handler import TaskHandler
+from shared.contracts.messages import ResultMessage, TaskMessage, encode
+from shared.errors import DependencyUnavailableError, ErrorCode, WorkError
+from shared.outcome import DeadLetter, Done
+from shared.postgres.claims import Claim, Ticket
+from shared.queue.ports import Delivery
+from shared.states import Handler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+JOB, TENANT, SOURCE = UUID(int=1), UUID(int=2), UUID(int=3)
+CLAIM = Claim(
+    ticket=Ticket(JOB, 1),
+    tenant_id=TENANT,
+    root_id=UUID(int=4),
+    source_id=SOURCE,
+    handler=Handler.WEB,
+    attempt=1,
+    request_id="r",
+    payload={"url": "https://site.test/"},
+    config={},
+    url_key="https://site.test/",
+    depth=0,
+    is_seed=True,
+    host="https://site.test:443",
+    secret_headers={"Authorization": "secret"},
+    etag=None,
+    last_modified=None,
+)
+
+
+class Claims:
+    def __init__(self) -> None:
+        self.free = {CLAIM.ticket: CLAIM}
+        self.done: list[Ticket] = []
+        self.returned: list[Ticket] = []
+        self.taken = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def claim(self, tickets: Sequence[Ticket]) -> list[Claim]:
+        claimed = [self.free.pop(ticket) for ticket in tickets if ticket in self.free]
+        self.taken.set()
+        await self.gate.wait()
+        return claimed
+
+    async def delivered(self, tickets: Sequence[Ticket]) -> None:
+        self.done += tickets
+
+    async def hand_back(self, tickets: Sequence[Ticket]) -> int:
+        self.returned += tickets
+        return len(tickets)
+
+    async def unstored(self) -> int:
+        return 0
+
+
+class Work:
+    def __init__(self, outcome: Exception | None = None) -> None:
+        self.outcome = outcome
+        self.started = asyncio.Event()
+        self.release = asyncio.Event()
+        self.release.set()
+
+    async def do(self, claim: Claim) -> ResultMessage:
+        self.started.set()
+        await self.release.wait()
+        if self.outcome:
+            raise self.outcome
+        return ResultMessage(
+            job_id=claim.ticket.job_id,
+            epoch=claim.ticket.epoch,
+            tenant_id=claim.tenant_id,
+            handler=claim.handler,
+            payload=claim.payload,
+            skipped="scope",
+        )
+
+
+class Results:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.delivered: list[ResultMessage] = []
+        self.error = error
+
+    async def deliver(self, result: ResultMessage) -> None:
+        if self.error:
+            raise self.error
+        self.delivered.append(result)
+
+
+class Bench:
+    """A handler with everything around it."""
+
+    def __init__(self, work: Work | None = None, results: Results | None = None) -> None:
+        self.claims = Claims()
+        self.work = work or Work()
+        self.results = results or Results()
+        self.handler = TaskHandler(
+            claims=self.claims,
+            works={Handler.WEB: self.work},
+            results=self.results,
+            batch=8,
+            hand_back_seconds=1,
+        )
+
+
+def delivery(body: bytes | None = None, *, epoch: int = 1) -> Delivery:
+    message = TaskMessage(
+        job_id=JOB, epoch=epoch, tenant_id=TENANT, handler=Handler.WEB, attempt=1, payload={"url": "u"}
+    )
+    return Delivery(
+        id="0" * 16,
+        body=encode(message) if body is None else body,
+        attempts=1,
+        timestamp_ns=0,
+        topic="ingest.task",
+        channel="worker",
+    )
+
+
+async def test_a_task_is_claimed_done_and_delivered() -> None:
+    bench = Bench()
+    assert await bench.handler.handle(delivery()) == Done()
+    assert [result.job_id for result in bench.results.delivered] == [JOB]
+    assert bench.claims.done == [CLAIM.ticket]
+    assert bench.claims.returned == []
+
+
+async def test_a_task_that_is_over_or_taken_is_done() -> None:
+    bench = Bench()
+    assert await bench.handler.handle(delivery(epoch=2)) == Done()
+    assert bench.results.delivered == []
+
+
+async def test_a_task_delivered_again_while_it_is_done_adds_nothing() -> None:
+    work = Work()
+    work.release.clear()
+    bench = Bench(work)
+    first = asyncio.create_task(bench.handler.handle(delivery()))
+    await work.started.wait()
+    assert await bench.handler.handle(delivery()) == Done()
+    work.release.set()
+    assert await first == Done()
+    assert len(bench.results.delivered) == 1
+
+
+async def test_noise_is_a_dead_letter() -> None:
+    assert isinstance(await Bench().handler.handle(delivery(b"noise")), DeadLetter)
+
+
+async def test_a_failure_of_the_work_is_a_result_with_the_payload() -> None:
+    bench = Bench(Work(WorkError(ErrorCode.TIMEOUT, "Too slow.", retryable=True, http_status=504)))
+    assert await bench.handler.handle(delivery()) == Done()
+    (result,) = bench.results.delivered
+    assert result.failure is not None
+    assert (result.failure.code, result.failure.retryable, result.failure.http_status) == (
+        "timeout",
+        True,
+        504,
+    )
+    assert result.payload == CLAIM.payload
+    assert b"secret" not in encode(result)
+
+
+async def test_a_mistake_of_ours_ends_as_internal_error_and_not_in_silence() -> None:
+    bench = Bench(Work(KeyError("url")))
+    assert await bench.handler.handle(delivery()) == Done()
+    (result,) = bench.results.delivered
+    assert result.failure is not None
+    assert result.failure.code == ErrorCode.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize("where", ["work", "results"])
+async def test_an_outage_hands_the_job_back_and_spends_no_attempt(where: str) -> None:
+    outage = DependencyUnavailableError("nsqd", "away")
+    bench = Bench(Work(outage)) if where == "work" else Bench(results=Results(outage))
+    with pytest.raises(DependencyUnavailableError):
+        await bench.handler.handle(delivery())
+    assert bench.claims.returned == [CLAIM.ticket]
+    assert bench.results.delivered == []
+
+
+async def test_a_shutdown_hands_the_job_back() -> None:
+    work = Work()
+    work.release.clear()
+    bench = Bench(work)
+    running = asyncio.create_task(bench.handler.handle(delivery()))
+    await work.started.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert bench.claims.returned == [CLAIM.ticket]
+
+
+async def test_a_claim_that_was_committed_during_a_shutdown_is_handed_back() -> None:
+    bench = Bench()
+    bench.claims.gate.clear()
+    running = asyncio.create_task(bench.handler.handle(delivery()))
+    await bench.claims.taken.wait()
+    running.cancel()
+    bench.claims.gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert bench.claims.returned == [CLAIM.ticket]

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import numpy as np
+
+from result_consumer.usecases.indexer import Indexer, IndexerOptions
+from shared.postgres.indexing import Activated, ChunkToIndex, OpenBatch
+from shared.vectors.errors import CollectionMissingError, InvalidBatchError, VectorsUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from shared.vectors.port import VectorObject
+
+OPTIONS = IndexerOptions(
+    batch_chunks=4, lanes=2, linger_seconds=0, adopt_seconds=0.01, pause_seconds=0.001, pause_max_seconds=0.01
+)
+
+
+def uid(number: int) -> UUID:
+    return UUID(int=number)
+
+
+class Rows:
+    """Jobs with chunks; a chunk is indexed once its batch is verified."""
+
+    def __init__(self, sizes: dict[int, int]) -> None:
+        self.missing = {uid(job): [uid(1000 * job + n) for n in range(size)] for job, size in sizes.items()}
+        self.orphans: list[UUID] = []
+        self.batches: dict[UUID, tuple[UUID, ...]] = {}
+        self.given_up: list[UUID] = []
+        self.ended: list[UUID] = []
+        self.failed: dict[UUID, str] = {}
+        self.quiet = asyncio.Event()
+        self._next = 10_000_000
+
+    def _end(self, jobs: Sequence[UUID]) -> None:
+        self.ended += jobs
+        if set(self.ended) | set(self.failed) == set(self.missing):
+            self.quiet.set()
+
+    async def adopt(self, *, at_most: int) -> list[UUID]:
+        taken, self.orphans = self.orphans, []
+        return taken
+
+    async def to_index(self, job_ids: Sequence[UUID], *, at_most: int) -> list[ChunkToIndex]:
+        return [
+            ChunkToIndex(chunk, uid(1), uid(2), uid(3), job, "web", None, f"text {chunk}")
+            for job in job_ids
+            for chunk in self.missing[job]
+        ][:at_most]
+
+    async def open_batch(self, chunks: Sequence[ChunkToIndex]) -> OpenBatch:
+        ids = []
+        for _ in chunks:
+            self._next += 1
+            ids.append(uid(self._next))
+        self._next += 2
+        batch = OpenBatch(uid(self._next), uid(self._next - 1), uid(1), "t", "C", tuple(chunks), tuple(ids))
+        self.batches[batch.batch_id] = tuple(chunk.chunk_id for chunk in chunks)
+        return batch
+
+    async def close_batch(self, batch_id: UUID, *, verified: bool) -> bool:
+        chunks = set(self.batches.pop(batch_id))
+        if verified:
+            for job, left in self.missing.items():
+                self.missing[job] = [chunk for chunk in left if chunk not in chunks]
+        else:
+            self.given_up.append(batch_id)
+        return verified
+
+    async def activate(self, job_ids: Sequence[UUID]) -> Activated:
+        ready = [job for job in job_ids if not self.missing[job] and job not in self.ended]
+        self._end(ready)
+        return Activated(
+            endings=[(job, "page", "succeeded") for job in ready],
+            unready=[job for job in job_ids if self.missing[job]],
+        )
+
+    async def fail(self, job_ids: Sequence[UUID], *, error_code: str, sentence: str, retryable: bool) -> None:
+        assert error_code == "internal_error"
+        assert retryable
+        self.failed.update(dict.fromkeys(job_ids, sentence))
+        self._end([])
+
+
+class Vectors:
+    """Weaviate that can be away, lose its schema, or refuse a poisonous chunk."""
+
+    def __init__(self) -> None:
+        self.written: list[VectorObject] = []
+        self.outages = 0
+        self.schema_losses = 0
+        self.poison: UUID | None = None
+
+    async def ensure_collection(self, name: str, *, dimensions: int) -> None:
+        raise NotImplementedError
+
+    async def ensure_alias(self, collection: str) -> None:
+        raise NotImplementedError
+
+    async def ensure_tenant(self, collection: str, tenant: str) -> None:
+        raise NotImplementedError
+
+    async def write_batch(
+        self, collection: str, tenant: str, objects: Sequence[VectorObject], *, barrier_id: UUID
+    ) -> None:
+        assert (collection, tenant) == ("C", "t")
+        assert barrier_id not in {one.object_id for one in objects}
+        if self.outages:
+            self.outages -= 1
+            raise VectorsUnavailableError("away")
+        if self.schema_losses:
+            self.schema_losses -= 1
+            raise CollectionMissingError("gone")
+        if any(one.chunk_id == self.poison for one in objects):
+            raise InvalidBatchError("poison")
+        self.written += objects
+
+
+class Embedder:
+    dimensions = 2
+    model = "m"
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.ones((len(texts), 2), dtype=np.float32)
+
+
+class Provisioner:
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def provide(self) -> str:
+        self.calls += 1
+        return "C"
+
+
+class Bench:
+    def __init__(self, sizes: dict[int, int]) -> None:
+        self.rows = Rows(sizes)
+        self.vectors = Vectors()
+        self.provisioner = Provisioner()
+        self.rung = 0
+        self.indexer = Indexer(
+            indexing=lambda _: self.rows,
+            vectors=self.vectors,
+            embedder=Embedder(),
+            provisioner=self.provisioner,
+            finished=self._ring,
+            options=OPTIONS,
+            clock=asyncio.get_running_loop().time,
+            jitter=lambda: 0.0,
+        )
+
+    def _ring(self) -> None:
+        self.rung += 1
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        task = asyncio.create_task(self.indexer.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            async with asyncio.timeout(5):
+                await task
+
+    async def finish(self) -> None:
+        for job, chunks in self.rows.missing.items():
+            self.indexer.add(job, len(chunks))
+        async with self.running(), asyncio.timeout(10):
+            await self.rows.quiet.wait()
+
+
+async def test_everything_is_written_once_and_activated() -> None:
+    bench = Bench({1: 3, 2: 9, 3: 1})
+    await bench.finish()
+    chunks = [one.chunk_id for one in bench.vectors.written]
+    assert len(chunks) == len(set(chunks)) == 13
+    assert sorted(bench.rows.ended) == [uid(1), uid(2), uid(3)]
+    assert bench.rows.given_up == []
+    assert bench.rung > 0
+
+
+async def test_an_outage_is_waited_for_and_every_attempt_has_new_ids() -> None:
+    bench = Bench({1: 3, 2: 3})
+    bench.vectors.outages = 4
+    await bench.finish()
+    assert sorted(bench.rows.ended) == [uid(1), uid(2)]
+    assert len(bench.rows.given_up) == 4
+    assert bench.rows.failed == {}
+    ids = [one.object_id for one in bench.vectors.written]
+    assert len(ids) == len(set(ids)) == 6
+
+
+async def test_a_lost_schema_is_made_again() -> None:
+    bench = Bench({1: 3})
+    bench.vectors.schema_losses = 1
+    await bench.finish()
+    assert bench.rows.ended == [uid(1)]
+    assert bench.provisioner.calls == 2
+
+
+async def test_a_poison_document_fails_alone() -> None:
+    bench = Bench({1: 1, 2: 1, 3: 1})
+    bench.vectors.poison = bench.rows.missing[uid(2)][0]
+    await bench.finish()
+    assert sorted(bench.rows.ended) == [uid(1), uid(3)]
+    assert set(bench.rows.failed) == {uid(2)}
+    assert "poison" in bench.rows.failed[uid(2)]
+
+
+async def test_staged_work_without_an_owner_is_adopted() -> None:
+    bench = Bench({1: 2})
+    bench.rows.orphans = [uid(1)]
+    async with bench.running(), asyncio.timeout(10):
+        await bench.rows.quiet.wait()
+    assert bench.rows.ended == [uid(1)]
+
+
+async def test_content_that_is_not_all_there_ends_with_a_reason() -> None:
+    bench = Bench({1: 1})
+
+    async def nothing(job_ids: Sequence[UUID], *, at_most: int) -> list[ChunkToIndex]:
+        return []
+
+    bench.rows.to_index = nothing  # type: ignore[method-assign]  # rows that never get ready
+    await bench.finish()
+    assert set(bench.rows.failed) == {uid(1)}
