@@ -80,14 +80,14 @@ class Stack:
     def _end(self, started: Running | None) -> None:
         orphans = self.supervision.stop(started)
         if orphans:
-            say(f"Ended {orphans} processes that had lost their supervisor.")
+            say(f"Ended what had lost its supervisor: {counted(orphans)}.")
         if started is not None:
             started.stack.write(self.layout.stack_file)
 
     def _launch(self, *, servers_only: bool) -> Running:
         settings, layout = self._settings, self.layout
         if orphans := leftovers.end(layout.root, grace_seconds=LEFTOVER_SECONDS):
-            say(f"Ended {orphans} processes that an earlier stack had left.")
+            say(f"Ended what an earlier stack had left: {counted(orphans)}.")
         refuse_taken(settings.ports, workers=settings.workers, consumers=settings.consumers)
         credentials = load_or_create(layout.credentials)
         plan = make_plan(settings, layout, credentials, self._user, servers_only=servers_only)
@@ -154,3 +154,8 @@ def status(layout: Layout) -> StackFile | None:
             f"The supervisor of {layout.root} is gone: `make up` or `make down` sets that right."
         )
     return stack
+
+
+def counted(processes: int) -> str:
+    """A number of processes, as people write it."""
+    return "1 process" if processes == 1 else f"{processes} processes"

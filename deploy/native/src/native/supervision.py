@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS: Final = 0.05
 SUPERVISOR_SECONDS: Final = 30.0
+EXIT_SECONDS: Final = 10.0
 LEFTOVER_SECONDS: Final = 30.0
 CRASHES: Final = 3
 """So many pids of a process that never got ready are taken for a fault that does not go away by itself."""
@@ -140,8 +141,10 @@ class Supervision:
                 time.sleep(POLL_SECONDS)
 
     def _wait_down(self) -> None:
-        deadline = time.monotonic() + SUPERVISOR_SECONDS
-        while self._client.is_there() and time.monotonic() < deadline:
+        deadline = time.monotonic() + EXIT_SECONDS
+        while self._client.is_there() or leftovers.find(self._layout.root).pids:
+            if time.monotonic() > deadline:
+                return  # what is left is ended by force
             time.sleep(POLL_SECONDS)
 
 
