@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Periodic:
-    """Runs a task until the service stops.
+    """Runs a task until the service stops. An outage is logged when it begins and when it is over.
 
     Attributes:
         name: in log lines and metrics, verb first (``reclaim_jobs``).
@@ -44,25 +44,27 @@ class Periodic:
         failures = 0
         wait = self.period_seconds * random.random()  # noqa: S311  (spreads load, guards nothing)
         while not await wait_or_stop(stop, wait):
-            failures = 0 if await self._turn() else failures + 1
+            failures = 0 if await self._turn(failures) else failures + 1
             longest = max(self.period_seconds, self.max_backoff_seconds)
             wait = min(self.period_seconds * 2 ** min(failures, 20), longest)
             wait *= 0.9 + 0.2 * random.random()  # noqa: S311  (likewise)
 
-    async def _turn(self) -> bool:
+    async def _turn(self, failures: int) -> bool:
+        """One turn after so many that failed; the first failure is told, the rest are repetitions of it."""
+        warn = _log.debug if failures else _log.warning
         started = time.monotonic()
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 changes = await self.run_once()
         except TimeoutError:
-            _log.warning("periodic_task_timed_out", task=self.name, timeout_seconds=self.timeout_seconds)
+            warn("periodic_task_timed_out", task=self.name, timeout_seconds=self.timeout_seconds)
         except DependencyUnavailableError as error:
-            _log.warning(
-                "periodic_task_waits", task=self.name, dependency=error.dependency, detail=str(error)
-            )
+            warn("periodic_task_waits", task=self.name, dependency=error.dependency, detail=str(error))
         except Exception:  # noqa: BLE001  (one bad turn must not end the task)
             _log.exception("periodic_task_failed", task=self.name)
         else:
+            if failures:
+                _log.info("periodic_task_recovered", task=self.name, failed_turns=failures)
             self._report(time.monotonic() - started, changes)
             return True
         return False

@@ -117,3 +117,7 @@ ORDER BY o.object_id LIMIT $4;
 -- name: active_of_batch
 SELECT o.object_id FROM objects o JOIN sources s ON s.id = o.source_id
 WHERE o.batch_id = $1 AND o.state = 'active' AND s.status = 'live';
+
+-- name: left_of_source
+-- Whether anything of a source may still be in Weaviate.
+SELECT EXISTS (SELECT 1 FROM objects WHERE source_id = $1 AND (state <> 'deleting' OR deleted_at IS NULL));

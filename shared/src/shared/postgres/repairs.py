@@ -1,0 +1,98 @@
+"""Replacing objects that Weaviate lost or cannot find, beneath everybody's notice: no job, no gap, no new version."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from shared.content import embedded_text
+from shared.postgres.indexing import ChunkToIndex, ObjectsTakenError
+from shared.postgres.locks import lock_documents, lock_sources
+from shared.postgres.sql import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncpg import Record
+
+    from shared.postgres.database import Connection, Database
+    from shared.postgres.indexing import OpenBatch
+
+#: A repair is no job of anybody's.
+NO_JOB: Final = UUID(int=0)
+
+
+class PostgresRepairs:
+    """The repairs of one consumer: it takes chunks, indexes them in batches like any others, and swaps."""
+
+    def __init__(self, *, database: Database, consumer_id: UUID, collection: str) -> None:
+        self._database = database
+        self._consumer_id = consumer_id
+        self._collection = collection
+
+    async def take(self, *, at_most: int) -> list[ChunkToIndex]:
+        """Chunks to be indexed anew, by tenant: what no living consumer works on, and what this one began."""
+
+        async def work(connection: Connection) -> list[ChunkToIndex]:
+            repairs = queries("repairs")
+            await connection.execute(repairs["drop_obsolete"], self._collection)
+            taken = await connection.fetch(repairs["take"], self._consumer_id, self._collection, at_most)
+            rows = await connection.fetch(repairs["chunks"], [row["object_id"] for row in taken])
+            return [_chunk(row) for row in rows]
+
+        return await self._database.run(work)
+
+    async def swap(self, batch: OpenBatch) -> int:
+        """Serve the objects of a verified batch in the place of the broken ones; returns how many were replaced.
+
+        What is not needed any more stays staged, and is deleted as unused.
+
+        Raises:
+            ObjectsTakenError: an object changed at the same moment: nothing was swapped, take again.
+        """
+        chunk_ids = [chunk.chunk_id for chunk in batch.chunks]
+
+        async def work(connection: Connection) -> int:
+            repairs = queries("repairs")
+            await lock_sources(connection, (chunk.source_id for chunk in batch.chunks))
+            await lock_documents(connection, (chunk.document_id for chunk in batch.chunks))
+            ready = await connection.fetch(repairs["ready"], list(batch.object_ids), chunk_ids)
+            broken = [row["broken_id"] for row in ready]
+            retired = await connection.fetch(repairs["retire_broken"], broken)
+            activated = await connection.fetch(
+                repairs["activate"],
+                [row["new_id"] for row in ready],
+                [row["activated_at"] for row in ready],
+            )
+            if not len(retired) == len(activated) == len(ready):
+                raise ObjectsTakenError("Objects changed while they were being repaired: take them again.")
+            await connection.execute(repairs["done"], broken)
+            await _count(connection, ready)
+            return len(ready)
+
+        return await self._database.run(work)
+
+
+async def _count(connection: Connection, ready: Sequence[Record]) -> None:
+    counts = Counter((row["tenant_id"], row["collection"]) for row in ready)
+    if counts:
+        await connection.execute(
+            queries("audit_state")["count_repaired"],
+            [tenant_id for tenant_id, _ in counts],
+            [collection for _, collection in counts],
+            list(counts.values()),
+        )
+
+
+def _chunk(row: Record) -> ChunkToIndex:
+    return ChunkToIndex(
+        chunk_id=row["chunk_id"],
+        tenant_id=row["tenant_id"],
+        source_id=row["source_id"],
+        document_id=row["document_id"],
+        job_id=NO_JOB,
+        source_type=row["source_type"],
+        language=row["language"],
+        text=embedded_text(row["heading_path"], row["text"]),
+    )
