@@ -31,6 +31,8 @@ class _Schemas:
     def __init__(self, models: Sequence[tuple[type[BaseModel], JsonSchemaMode]]) -> None:
         self._refs, definitions = models_json_schema(models, ref_template=_REF)
         self.components: dict[str, Any] = definitions.get("$defs", {})
+        for schema in self.components.values():
+            _drop_impossible_defaults(schema)
 
     def ref(self, model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
         """A reference to a model's schema."""
@@ -68,6 +70,13 @@ def document(routes: Iterable[AnyRoute], pages: Iterable[AnyRoute], *, version: 
         "paths": dict(paths),
         "components": {"schemas": schemas.components},
     }
+
+
+def _drop_impossible_defaults(schema: dict[str, Any]) -> None:
+    """A field that may be left out but not be null has no default that could be shown."""
+    for field in schema.get("properties", {}).values():
+        if "anyOf" not in field and field.get("default", 0) is None:
+            del field["default"]
 
 
 def _models(routes: Sequence[AnyRoute]) -> list[tuple[type[BaseModel], JsonSchemaMode]]:

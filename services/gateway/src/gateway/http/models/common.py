@@ -69,15 +69,16 @@ def _rfc3339(value: datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+Storable = AfterValidator(_storable)
+"""Stands behind all other constraints of a text."""
+
+Text = Annotated[str, Storable]
 """Text that Postgres can store: it has no NUL character and no half of a surrogate pair."""
 
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_storable)
-]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Storable]
 """What people call something."""
 
-SearchedText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
+SearchedText = Annotated[str, StringConstraints(min_length=1, max_length=200), Storable]
 """A part of a name, in any case."""
 
 Number = Annotated[int, BeforeValidator(_digits)]

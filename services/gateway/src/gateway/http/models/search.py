@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from gateway.http.models.common import Input, Output, Text
+from gateway.http.models.common import Input, Output, Storable
 
 Ids = Annotated[list[UUID], Field(min_length=1, max_length=500)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
@@ -28,7 +28,7 @@ class SearchInput(Input):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"query": "How do I install it?", "limit": 5}]})
 
-    query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+    query: Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), Storable]
     limit: int = Field(10, ge=1, le=50)
     mode: Literal["hybrid", "vector", "keyword"] = "hybrid"
     alpha: float = Field(

@@ -15,6 +15,7 @@ from gateway.http.models.common import (
     PageQuery,
     Parameters,
     SearchedText,
+    Storable,
     Text,
     Time,
 )
@@ -24,7 +25,7 @@ from shared.states import JobStatus
 if TYPE_CHECKING:
     from shared.postgres.reads.records import SourceRow
 
-Pattern = Annotated[Text, StringConstraints(min_length=1, max_length=500)]
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500), Storable]
 SourceType = Literal["web", "upload"]
 
 
@@ -42,7 +43,7 @@ class CrawlOptions(Input):
         default_factory=list, max_length=50, description="Regular expressions; a URL must match none of them."
     )
     same_host: bool = Field(default=True, description="Stay on the seed's host.")
-    path_prefix: Annotated[Text, StringConstraints(pattern=r"^/", max_length=2048)] | None = Field(
+    path_prefix: Annotated[str, StringConstraints(pattern=r"^/", max_length=2048), Storable] | None = Field(
         None, description="Stay below this path."
     )
     respect_robots: bool = True

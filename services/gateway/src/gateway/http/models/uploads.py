@@ -5,18 +5,19 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from gateway.http.models.common import Input, Output, Text
+from gateway.http.models.common import Input, Output, Storable
 
-Label = Annotated[Text, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Storable]
 
 
 class UploadFields(Input):
     """The fields of the form beside the file, all text."""
 
     group_id: UUID | None = None
-    title: Annotated[Text, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)] | None = (
-        None
-    )
+    title: (
+        Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), Storable]
+        | None
+    ) = None
     version_label: Label | None = None
 
 
