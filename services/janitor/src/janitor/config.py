@@ -1,0 +1,98 @@
+"""The settings of the janitor."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from shared.settings import (
+    CommonSettings,
+    FileSettings,
+    NsqSettings,
+    PipelineSettings,
+    ServingSettings,
+    WeaviateSettings,
+)
+from shared.settings_base import derived
+
+
+class JanitorSettings(
+    CommonSettings, NsqSettings, PipelineSettings, WeaviateSettings, ServingSettings, FileSettings
+):
+    """All of them."""
+
+    announce_period_seconds: PositiveFloat = Field(
+        1.0, description="seconds between two looks for jobs that have come due"
+    )
+    reclaim_period_seconds: PositiveFloat = derived(
+        lambda values: min(5.0, values["lease_seconds"] / 4),
+        "a quarter of QUERN_LEASE_SECONDS, at most 5",
+        "seconds between two looks for jobs that lost their owner",
+    )
+    delete_period_seconds: PositiveFloat = Field(
+        5.0, description="seconds between two looks for sources and objects that are to be deleted"
+    )
+    upkeep_period_seconds: PositiveFloat = Field(
+        20.0,
+        description="seconds between two turns of what is never urgent: expired batches, dead jobs, old versions …",
+    )
+    figures_period_seconds: PositiveFloat = Field(
+        15.0, description="seconds between two comparisons of the ledger with the rows"
+    )
+    sweep_period_seconds: PositiveFloat = Field(
+        3600.0, description="seconds between two sweeps over the originals of uploads"
+    )
+    audit_period_seconds: PositiveFloat = Field(
+        15.0, description="seconds between two turns of the comparison of Weaviate with Postgres"
+    )
+    audit_objects: PositiveInt = Field(
+        1000, description="objects that one turn of that comparison looks at, as long as they are sound"
+    )
+    audit_recent_seconds: PositiveFloat = Field(
+        3600.0,
+        description="seconds that an index batch is verified again after Weaviate was away",
+    )
+    max_lost_results: PositiveInt = Field(
+        20, description="times that a job's result may be lost before the job fails as lease_lost"
+    )
+    stalled_run_seconds: PositiveFloat = Field(
+        600.0,
+        description="seconds without movement after which a run's rows are counted anew",
+    )
+    abandoned_seconds: PositiveFloat = Field(
+        300.0, description="seconds that content which nothing will serve is left alone"
+    )
+    blob_age_seconds: PositiveFloat = Field(
+        86_400.0, description="seconds that an original without a run is left alone: its upload may go on"
+    )
+    remembered_seconds: PositiveFloat = Field(
+        604_800.0, description="seconds that index batches and hosts are remembered after their last use"
+    )
+    remembered_workers_seconds: PositiveFloat = Field(
+        3600.0, description="seconds that a process is remembered after its lease has lapsed"
+    )
+    janitor_turn_seconds: PositiveFloat = Field(
+        600.0, description="seconds that one turn of a task may take at most"
+    )
+
+    @property
+    def purge_after_seconds(self) -> float:
+        """How long tombstones stay: longer than any insert that was begun before can take to arrive."""
+        return self.lease_seconds + self.index_lease_seconds + 2 * self.weaviate_insert_timeout_seconds
+
+    @model_validator(mode="after")
+    def _check_janitor(self) -> Self:
+        self.require(
+            "reclaim_period_seconds",
+            lambda period, lease: period <= lease,
+            "lease_seconds",
+            "a dead worker would be noticed long after its lease",
+        )
+        self.require(
+            "abandoned_seconds",
+            lambda abandoned, grace: abandoned >= grace,
+            "superseded_grace_seconds",
+            "a search that has begun may still look at a version that was let go",
+        )
+        return self

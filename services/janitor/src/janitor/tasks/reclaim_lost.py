@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from shared.errors import ErrorCode
+from shared.observability.metrics import JOB_FAILURES, RECLAIMED_JOBS
+
+if TYPE_CHECKING:
+    from janitor.ports import Reclaims
+
+
+class ReclaimLost:
+    """Takes back jobs whose worker gives no sign of life, whose deadline has passed, or whose result was lost."""
+
+    def __init__(self, *, reclaims: Reclaims, at_once: int, slices: int) -> None:
+        """At most ``slices`` transactions of ``at_once`` jobs in one turn."""
+        self._reclaims = reclaims
+        self._at_once = at_once
+        self._slices = slices
+
+    async def run_once(self) -> dict[str, int]:
+        """Take back what is lost now."""
+        changes: Counter[str] = Counter()
+        for _ in range(self._slices):
+            done = await self._reclaims.reclaim(at_most=self._at_once)
+            for cause, jobs in (done.queued + done.failed).items():
+                RECLAIMED_JOBS.inc(cause, amount=jobs)
+            failed = done.failed.total()
+            if failed:
+                JOB_FAILURES.inc(ErrorCode.LEASE_LOST, amount=failed)
+            found = Counter(queued=done.queued.total(), failed=failed, cancelled=done.cancelled)
+            changes += found
+            if found.total() < self._at_once:
+                break
+        return dict(changes)
