@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from weaviate.proto.v1 import batch_pb2
 
 from shared.clock import new_id
 from shared.vectors import (
@@ -21,7 +22,7 @@ from shared.vectors import (
     VectorsUnavailableError,
 )
 from shared.vectors.health import judge_nodes
-from shared.vectors.messages import batch_object, of_filters, search_request
+from shared.vectors.messages import add_object, of_filters, search_request
 from shared.vectors.schema import collection_schema, differences, dimensions_of
 from shared.vectors.slices import slices
 from shared.vectors.translate import from_rpc, from_sentence, from_status
@@ -168,8 +169,10 @@ def test_a_vector_travels_as_little_endian_floats() -> None:
     values = np.array([1.5, -2.0, 0.25], dtype=">f4").astype(np.float32)
     one = VectorObject.barrier(new_id(), values[::-1])
 
-    made = batch_object("C", "t", one)
+    request = batch_pb2.BatchObjectsRequest()
+    add_object(request, "C", "t", one)
 
+    (made,) = request.objects
     (vector,) = made.vectors
     assert np.frombuffer(vector.vector_bytes, dtype="<f4").tolist() == [0.25, -2.0, 1.5]
     assert made.properties.non_ref_properties.fields["chunk_id"].string_value == str(one.object_id)

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
-from google.protobuf.struct_pb2 import Struct, Value
 from weaviate.proto.v1 import (
     aggregate_pb2,
     base_pb2,
     base_search_pb2,
     batch_delete_pb2,
-    batch_pb2,
     search_get_pb2,
 )
 
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
+    from weaviate.proto.v1 import batch_pb2
 
     from shared.vectors.port import VectorObject
 
@@ -34,30 +33,20 @@ _Operator = base_pb2.Filters
 _OBJECT_ID = "_id"
 
 
-def batch_object(collection: str, tenant: str, one: VectorObject) -> batch_pb2.BatchObject:
-    """One object of an insert."""
-    properties = {
-        TEXT: one.text,
-        "chunk_id": str(one.chunk_id),
-        "source_id": str(one.source_id),
-        "document_id": str(one.document_id),
-        "batch_id": str(one.batch_id),
-        "type": one.type,
-        "language": one.language,
-    }
-    fields = {name: Value(string_value=value) for name, value in properties.items()}
-    return batch_pb2.BatchObject(
-        uuid=str(one.object_id),
-        collection=collection,
-        tenant=tenant,
-        properties=batch_pb2.BatchObject.Properties(non_ref_properties=Struct(fields=fields)),
-        vectors=[_vector(one.vector)],
-    )
-
-
-def insert_request(objects: Iterable[batch_pb2.BatchObject]) -> batch_pb2.BatchObjectsRequest:
-    """An insert; the answer holds the errors of single objects."""
-    return batch_pb2.BatchObjectsRequest(objects=objects)
+def add_object(
+    request: batch_pb2.BatchObjectsRequest, collection: str, tenant: str, one: VectorObject
+) -> None:
+    """Add one object to an insert, in place: half the time of making parts and putting them together."""
+    added = request.objects.add(uuid=str(one.object_id), collection=collection, tenant=tenant)
+    fields = added.properties.non_ref_properties.fields
+    fields[TEXT].string_value = one.text
+    fields["chunk_id"].string_value = str(one.chunk_id)
+    fields["source_id"].string_value = str(one.source_id)
+    fields["document_id"].string_value = str(one.document_id)
+    fields["batch_id"].string_value = str(one.batch_id)
+    fields["type"].string_value = one.type
+    fields["language"].string_value = one.language
+    added.vectors.append(_vector(one.vector))
 
 
 def search_request(
