@@ -99,9 +99,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(address: Address | NsqdServer, **settings: object) -> AsyncIterator[Bench]:
+async def bench(
+    address: Address | NsqdServer, *, topic: str | None = None, **settings: object
+) -> AsyncIterator[Bench]:
     given = {"nsqd_tcp": (address.tcp,), "nsqd_http": address.http, "publish_timeout_seconds": 2.0} | settings
-    made = Bench(f"test.{new_id().hex[-12:]}", **given)
+    made = Bench(topic or f"test.{new_id().hex[-12:]}", **given)
     try:
         yield made
     finally:
@@ -164,6 +166,27 @@ def strict_nsqd(nsqd: NsqdServer, tmp_path_factory: pytest.TempPathFactory) -> I
     finally:
         process.kill()
         process.wait()
+
+
+class OldTopics:
+    """Topics made ahead: nsqd ends the leases of a channel only when that is up to five seconds old."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+        self._ripe_at = time.monotonic() + 5.5
+
+    async def take(self) -> str:
+        await asyncio.sleep(self._ripe_at - time.monotonic())
+        return self._names.pop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def old_topics(nsqd: NsqdServer) -> OldTopics:
+    names = [f"test.{new_id().hex[-12:]}" for _ in range(3)]
+    async with NsqHttp(base_url=nsqd.http, timeout_seconds=5.0) as admin:
+        for name in names:
+            await admin.create_channel(name, "c")
+    return OldTopics(names)
 
 
 # nsqd dies
@@ -253,16 +276,6 @@ async def test_an_outage_is_reported_once_and_its_end_as_well(
         assert caplog.records == []  # nothing by asyncio or pynsq either
 
 
-async def test_a_wiped_nsqd_is_used_again(nsqd: NsqdServer) -> None:
-    async with bench(nsqd) as b:
-        consumer = await b.consumer()
-        publisher = await b.publisher()
-        await asyncio.to_thread(nsqd.wipe)
-        await until(lambda: consumer.ready and publisher.ready)
-        await publisher.publish(b.topic, b"after")
-        await until(lambda: b.outcomes["done"] == 1)
-
-
 async def test_a_service_starts_before_its_nsqd(nsqd: NsqdServer) -> None:
     await asyncio.to_thread(nsqd.kill9)
     async with bench(nsqd) as b:
@@ -326,37 +339,40 @@ async def test_an_idle_connection_lives_by_its_heartbeats(nsqd: NsqdServer) -> N
 # Leases
 
 
-async def test_a_message_at_work_is_touched_however_busy_the_machine_is(nsqd: NsqdServer) -> None:
-    options = replace(OPTIONS, msg_timeout_seconds=1.0, touch_seconds=0.25)
+SHORT = replace(OPTIONS, msg_timeout_seconds=2.0, touch_seconds=0.25)
 
+
+async def test_a_message_at_work_is_touched_however_busy_the_loop_is(
+    nsqd: NsqdServer, old_topics: OldTopics
+) -> None:
     async def handler(_: Delivery) -> Outcome:
-        for _turn in range(10):
+        for _turn in range(20):
             await asyncio.sleep(0)
-            time.sleep(0.3)  # noqa: ASYNC251  (the load that this test is about)
+            time.sleep(0.2)  # noqa: ASYNC251  (the load that this test is about)
         return Done()
 
-    async with bench(nsqd) as b:
-        await b.consumer(handler, options)
+    async with bench(nsqd, topic=await old_topics.take()) as b:
+        await b.consumer(handler, SHORT)
         publisher = await b.publisher()
         await publisher.publish(b.topic, b"x")
-        assert await until(lambda: b.outcomes["done"] == 1) >= 2.9
+        assert await until(lambda: b.outcomes["done"] == 1) >= 4.0
         assert len(b.seen) == 1
         async with NsqHttp(base_url=nsqd.http, timeout_seconds=5.0) as admin:
             (stats,) = [c for t in await admin.stats() if t.topic == b.topic for c in t.channels]
         assert stats.timed_out_total == 0
 
 
-async def test_a_message_that_came_again_while_the_loop_was_blocked_has_one_handler(nsqd: NsqdServer) -> None:
-    options = replace(OPTIONS, msg_timeout_seconds=1.0, touch_seconds=0.25)
-
+async def test_a_message_that_came_again_while_the_loop_was_blocked_has_one_handler(
+    nsqd: NsqdServer, old_topics: OldTopics
+) -> None:
     async def handler(delivery: Delivery) -> Outcome:
-        if delivery.attempts == 1:
-            time.sleep(6.5)  # noqa: ASYNC251  (blocks every touch; nsqd looks after new channels every 5 s)
-            await asyncio.Event().wait()
+        if len(b.seen) == 1:
+            time.sleep(3.0)  # noqa: ASYNC251  (longer than the lease, so that no touch can save it)
+            return await for_ever(delivery)
         return Done()
 
-    async with bench(nsqd) as b:
-        await b.consumer(handler, options)
+    async with bench(nsqd, topic=await old_topics.take()) as b:
+        await b.consumer(handler, SHORT)
         publisher = await b.publisher()
         await publisher.publish(b.topic, b"x")
         await until(lambda: b.outcomes["done"] == 1)
@@ -365,6 +381,27 @@ async def test_a_message_that_came_again_while_the_loop_was_blocked_has_one_hand
         assert (
             b.outcomes["lease_lost"] == b.seen[1].attempts - 1
         )  # those included that came and went meanwhile
+
+
+async def test_a_touch_that_comes_too_late_cancels_the_handler(
+    nsqd: NsqdServer, old_topics: OldTopics
+) -> None:
+    async with bench(nsqd, topic=await old_topics.take()) as b:
+        blocked = asyncio.Event()
+
+        async def handler(delivery: Delivery) -> Outcome:
+            consumer.pause()  # so that the message does not come back to us, which would tell as well
+            await asyncio.sleep(0.1)  # RDY leaves with the next turn of the loop
+            time.sleep(3.0)  # noqa: ASYNC251  (longer than the lease)
+            blocked.set()
+            return await for_ever(delivery)
+
+        consumer = await b.consumer(handler, SHORT)
+        publisher = await b.publisher()
+        await publisher.publish(b.topic, b"x")
+        await blocked.wait()
+        assert await until(lambda: b.cancelled != []) < 2.0
+        assert b.outcomes == {"lease_lost": 1}
 
 
 async def test_a_handler_past_nsqds_longest_lease_is_cancelled(strict_nsqd: Address) -> None:
@@ -479,3 +516,16 @@ async def test_the_administrative_side_says_when_nsqd_is_down(nsqd: NsqdServer) 
             await admin.ping()
         with pytest.raises(QueueUnavailableError):
             await admin.stats()
+
+
+# Last, because the topics that were made ahead are gone after it
+
+
+async def test_a_wiped_nsqd_is_used_again(nsqd: NsqdServer) -> None:
+    async with bench(nsqd) as b:
+        consumer = await b.consumer()
+        publisher = await b.publisher()
+        await asyncio.to_thread(nsqd.wipe)
+        await until(lambda: consumer.ready and publisher.ready)
+        await publisher.publish(b.topic, b"after")
+        await until(lambda: b.outcomes["done"] == 1)
