@@ -328,6 +328,20 @@ async def test_a_silent_nsqd_is_given_up_and_its_leases_with_it(nsqd: NsqdServer
         await until(lambda: consumer.ready)
 
 
+async def test_a_frozen_nsqd_does_not_hold_up_the_stop(nsqd: NsqdServer) -> None:
+    async with bench(nsqd) as b:
+        consumer = await b.consumer(for_ever)
+        publisher = await b.publisher()
+        await publisher.publish(b.topic, b"x")
+        await until(lambda: consumer.in_flight == 1)
+        await asyncio.to_thread(nsqd.pause)
+        started = time.monotonic()
+        await consumer.drain(0.1)
+        await publisher.aclose()
+        assert time.monotonic() - started < 5.0
+        assert b.outcomes == {"handed_back": 1}
+
+
 async def test_an_idle_connection_lives_by_its_heartbeats(nsqd: NsqdServer) -> None:
     async with bench(nsqd, nsq_heartbeat_seconds=1.0, nsq_connect_timeout_seconds=0.2) as b:
         consumer = await b.consumer()
