@@ -234,12 +234,31 @@ async def test_a_periodic_task_survives_every_bad_turn() -> None:
         await asyncio.wait_for(periodic.run(turns.stop), 10)
     assert turns.taken == 5
     assert recorded == [("reclaim_jobs", {"jobs": 0}), ("reclaim_jobs", {"jobs": 3})]
-    assert [line["event"] for line in logged] == [  # a turn that changed nothing says nothing
-        "periodic_task_failed",
-        "periodic_task_waits",
-        "periodic_task_timed_out",
-        "periodic_task_changed",
+    assert [
+        (line["log_level"], line["event"]) for line in logged
+    ] == [  # a turn that changed nothing says nothing
+        ("error", "periodic_task_failed"),
+        ("debug", "periodic_task_waits"),
+        ("debug", "periodic_task_timed_out"),
+        ("info", "periodic_task_recovered"),
+        ("info", "periodic_task_changed"),
     ]
+
+
+async def test_an_outage_is_told_at_its_first_turn() -> None:
+    turns = Turns(
+        DependencyUnavailableError("postgres", "gone"), DependencyUnavailableError("postgres", "gone")
+    )
+    periodic = Periodic(
+        name="x",
+        run_once=turns.run_once,
+        period_seconds=0.001,
+        timeout_seconds=1.0,
+        max_backoff_seconds=0.002,
+    )
+    with capture_logs() as logged:
+        await asyncio.wait_for(periodic.run(turns.stop), 10)
+    assert [line["log_level"] for line in logged] == ["warning", "debug"]
 
 
 async def test_a_periodic_task_that_hangs_is_cancelled() -> None:
