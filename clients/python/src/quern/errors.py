@@ -35,11 +35,11 @@ class UploadFileError(ClientError):
 
 
 class WaitTimeoutError(ClientError):
-    """The run had not ended when the time to wait was over; it goes on all the same."""
+    """What was waited for had not ended when the time was over; it goes on all the same."""
 
-    def __init__(self, run_id: UUID, timeout_seconds: float) -> None:
-        super().__init__(f"Run {run_id} has not ended after {timeout_seconds:g} seconds; it goes on.")
-        self.run_id = run_id
+    def __init__(self, waited_for: UUID, timeout_seconds: float, *, what: str = "Run") -> None:
+        super().__init__(f"{what} {waited_for} has not ended after {timeout_seconds:g} seconds; it goes on.")
+        self.waited_for = waited_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,5 @@
+"""The command line: ``quern``."""
+
+from quern.cli.main import app
+
+__all__ = ["app"]
