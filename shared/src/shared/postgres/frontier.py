@@ -13,6 +13,7 @@ from shared.clock import new_id
 from shared.postgres.sql import queries
 from shared.postgres.transitions import accept_jobs
 from shared.states import JobStatus, Reason
+from shared.urls import parse_web_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,12 +45,24 @@ class Taken:
 async def read_taken(connection: Connection, run: Record, keys: Iterable[str]) -> Taken:
     """Read who stands for these pages in this run."""
     taken = Taken(run["source_id"], run)
-    rows = await connection.fetch(queries("crawl_pages")["of_keys"], run["source_id"], sorted(set(keys)))
+    await _read(connection, taken, set(keys))
+    return taken
+
+
+async def read_known_links(connection: Connection, taken: Taken, pages: Iterable[str]) -> None:
+    """Read as well who stands for the pages that these pages, which were not modified, are known to lead to."""
+    links = (parse_web_url(url).key for page in pages for url in taken.known_links.get(page, []))
+    await _read(connection, taken, set(links))
+
+
+async def _read(connection: Connection, taken: Taken, keys: set[str]) -> None:
+    if not keys:
+        return
+    rows = await connection.fetch(queries("crawl_pages")["of_keys"], taken.source_id, sorted(keys))
     for row in rows:
         taken.known_links[row["url_key"]] = row["links"]
-        if row["run_id"] == run["id"]:
+        if row["run_id"] == taken.run["id"]:
             taken.owners[row["url_key"]] = row["job_id"]
-    return taken
 
 
 async def take_pages(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from shared.contracts.messages import FoundLink, RefusedLink
 from shared.ids import document_id
-from shared.postgres.frontier import Taken, add_links, note_refused, read_taken, take_pages
+from shared.postgres.frontier import (
+    Taken,
+    add_links,
+    note_refused,
+    read_known_links,
+    read_taken,
+    take_pages,
+)
 from shared.postgres.locks import Family, lock_documents, lock_family
 from shared.postgres.sql import json_text, queries
 from shared.postgres.staging import Staged, add_parts, stage
@@ -160,6 +167,12 @@ class _Batch:
                     wanted.update(link.key for link in message.page.links)
         for run_id, wanted in keys.items():
             taken = await read_taken(self._connection, self._family.roots[run_id], wanted)
+            unchanged = [
+                self._job(m)["url_key"]
+                for m in messages
+                if m.page is not None and m.page.not_modified and self._run(m)["id"] == run_id
+            ]
+            await read_known_links(self._connection, taken, unchanged)
             self._taken[run_id] = taken
             await self._enter_seeds(taken, messages)
 
