@@ -7,7 +7,9 @@ from uuid import UUID
 
 import numpy as np
 
+from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.indexer import Indexer, IndexerOptions
+from result_consumer.usecases.repairer import Repairer
 from shared.postgres.indexing import Activated, ChunkToIndex, OpenBatch
 from shared.vectors.errors import CollectionMissingError, InvalidBatchError, VectorsUnavailableError
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from result_consumer.ports import Batches
     from shared.vectors.port import VectorObject
 
 OPTIONS = IndexerOptions(
@@ -124,6 +127,26 @@ class Vectors:
         self.written += objects
 
 
+class Repairs:
+    """Broken objects by chunk; a swap replaces those of a batch."""
+
+    def __init__(self) -> None:
+        self.broken: list[UUID] = []
+        self.whole = asyncio.Event()
+
+    async def take(self, *, at_most: int) -> list[ChunkToIndex]:
+        return [
+            ChunkToIndex(chunk, uid(1), uid(2), uid(3), uid(0), "web", None, "text")
+            for chunk in self.broken[:at_most]
+        ]
+
+    async def swap(self, batch: OpenBatch) -> int:
+        self.broken = [chunk for chunk in self.broken if chunk not in {c.chunk_id for c in batch.chunks}]
+        if not self.broken:
+            self.whole.set()
+        return len(batch.chunks)
+
+
 class Embedder:
     dimensions = 2
     model = "m"
@@ -145,12 +168,13 @@ class Bench:
     def __init__(self, sizes: dict[int, int]) -> None:
         self.rows = Rows(sizes)
         self.vectors = Vectors()
+        self.repairs = Repairs()
         self.provisioner = Provisioner()
         self.rung = 0
         self.indexer = Indexer(
             indexing=lambda _: self.rows,
-            vectors=self.vectors,
-            embedder=Embedder(),
+            writer=self._writer,
+            repairing=lambda _, rows: self._repairer(rows),
             provisioner=self.provisioner,
             finished=self._ring,
             options=OPTIONS,
@@ -160,6 +184,20 @@ class Bench:
 
     def _ring(self) -> None:
         self.rung += 1
+
+    def _writer(self, batches: Batches) -> BatchWriter:
+        clock = asyncio.get_running_loop().time
+        return BatchWriter(batches=batches, vectors=self.vectors, embedder=Embedder(), clock=clock)
+
+    def _repairer(self, batches: Batches) -> Repairer:
+        return Repairer(
+            repairs=self.repairs,
+            writer=self._writer(batches),
+            provide=self.provisioner.provide,
+            batch_chunks=4,
+            every_seconds=0.001,
+            pause_max_seconds=0.01,
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -234,3 +272,13 @@ async def test_content_that_is_not_all_there_ends_with_a_reason() -> None:
     bench.rows.to_index = nothing  # type: ignore[method-assign]  # rows that never get ready
     await bench.finish()
     assert set(bench.rows.failed) == {uid(1)}
+
+
+async def test_what_weaviate_lost_is_indexed_anew_and_outages_are_waited_for() -> None:
+    bench = Bench({})
+    bench.repairs.broken = [uid(n) for n in range(10)]
+    bench.vectors.outages = 2
+    bench.vectors.schema_losses = 1
+    async with bench.running(), asyncio.timeout(10):
+        await bench.repairs.whole.wait()
+    assert sorted(one.chunk_id for one in bench.vectors.written) == [uid(n) for n in range(10)]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from result_consumer.config import ConsumerSettings
 from result_consumer.handler import ResultHandler
+from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.indexer import Indexer, IndexerOptions
 from result_consumer.usecases.provision import Provisioner
+from result_consumer.usecases.repairer import Repairer
 from shared.clock import new_id
 from shared.contracts.topics import INGEST_RESULT
 from shared.dead_letters import DeadLetters
@@ -22,6 +24,7 @@ from shared.postgres.dead_letters import PostgresDeadLetters
 from shared.postgres.indexing import PostgresIndexing
 from shared.postgres.presence import PostgresPresence
 from shared.postgres.registry import PostgresRegistry
+from shared.postgres.repairs import PostgresRepairs
 from shared.postgres.results import PostgresResults
 from shared.queue.broker import NsqBroker, consumer_options
 from shared.wiring import begin, database, keep_alive, readiness, retry_policy, serve_admin, windows
@@ -30,6 +33,7 @@ from shared.wiring_vectors import register_weaviate, weaviate_store
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from result_consumer.ports import Batches
     from shared.lifecycle import Lifecycle
     from shared.postgres.database import Database
     from shared.vectors import WeaviateStore
@@ -109,13 +113,27 @@ async def _indexer(
             batch_seconds=settings.index_batch_seconds,
         )
 
+    provisioner = Provisioner(
+        registry=PostgresRegistry(database=postgres), vectors=vectors, embedder=embedder
+    )
+
+    def writer(batches: Batches) -> BatchWriter:
+        return BatchWriter(batches=batches, vectors=vectors, embedder=embedder, clock=monotonic)
+
+    def repairing(collection: str, batches: Batches) -> Repairer:
+        return Repairer(
+            repairs=PostgresRepairs(database=postgres, consumer_id=consumer_id, collection=collection),
+            writer=writer(batches),
+            provide=provisioner.provide,
+            batch_chunks=settings.index_batch_chunks,
+            every_seconds=settings.repair_period_seconds,
+        )
+
     return Indexer(
         indexing=rows,
-        vectors=vectors,
-        embedder=embedder,
-        provisioner=Provisioner(
-            registry=PostgresRegistry(database=postgres), vectors=vectors, embedder=embedder
-        ),
+        writer=writer,
+        repairing=repairing,
+        provisioner=provisioner,
         finished=announcer.ring,
         options=IndexerOptions(
             batch_chunks=settings.index_batch_chunks,

@@ -24,6 +24,9 @@ class ConsumerSettings(CommonSettings, NsqSettings, PipelineSettings, WeaviateSe
     index_batch_seconds: PositiveFloat = Field(
         180.0, description="seconds after which an index batch that was not closed counts as failed"
     )
+    repair_period_seconds: PositiveFloat = Field(
+        5.0, description="seconds between two looks for objects that the audit found broken"
+    )
     embedder_cache_bytes: PositiveInt = Field(
         33_554_432, description="memory for remembered pieces of text, in bytes"
     )

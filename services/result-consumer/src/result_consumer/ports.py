@@ -26,7 +26,19 @@ class Results(Protocol):
         ...
 
 
-class Indexing(Protocol):
+class Batches(Protocol):
+    """The rows of index batches."""
+
+    async def open_batch(self, chunks: Sequence[ChunkToIndex]) -> OpenBatch:
+        """Record one attempt before anything is sent."""
+        ...
+
+    async def close_batch(self, batch_id: UUID, *, verified: bool) -> bool:
+        """Say how it ended."""
+        ...
+
+
+class Indexing(Batches, Protocol):
     """The rows of what is being indexed by this consumer."""
 
     async def adopt(self, *, at_most: int) -> list[UUID]:
@@ -37,20 +49,24 @@ class Indexing(Protocol):
         """Chunks that still need an object."""
         ...
 
-    async def open_batch(self, chunks: Sequence[ChunkToIndex]) -> OpenBatch:
-        """Record one attempt before anything is sent."""
-        ...
-
-    async def close_batch(self, batch_id: UUID, *, verified: bool) -> bool:
-        """Say how it ended."""
-        ...
-
     async def activate(self, job_ids: Sequence[UUID]) -> Activated:
         """Serve what is complete."""
         ...
 
     async def fail(self, job_ids: Sequence[UUID], *, error_code: str, sentence: str, retryable: bool) -> None:
         """End jobs whose content cannot be indexed."""
+        ...
+
+
+class Repairs(Protocol):
+    """The rows of objects that Weaviate lost or cannot find."""
+
+    async def take(self, *, at_most: int) -> list[ChunkToIndex]:
+        """Chunks to be indexed anew."""
+        ...
+
+    async def swap(self, batch: OpenBatch) -> int:
+        """Serve the objects of a verified batch in the place of the broken ones."""
         ...
 
 

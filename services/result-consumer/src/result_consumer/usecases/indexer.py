@@ -11,18 +11,25 @@ import structlog
 from result_consumer.core.backlog import Backlog, Pending, by_tenant
 from shared.errors import DependencyRejectedError, DependencyUnavailableError, ErrorCode
 from shared.lifecycle import wait_or_stop
-from shared.observability.metrics import CHUNKS_EMBEDDED, CHUNKS_INDEXED, JOBS_FINISHED, STAGE_DURATION
+from shared.observability.metrics import JOBS_FINISHED, STAGE_DURATION
 from shared.vectors.errors import CollectionMissingError, TenantMissingError
-from shared.vectors.port import VectorObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from result_consumer.ports import Embedder, Indexing, Vectors
-    from shared.postgres.indexing import ChunkToIndex, OpenBatch
+    from result_consumer.ports import Indexing
+    from result_consumer.usecases.batch_writer import BatchWriter
 
 _log = structlog.get_logger(__name__)
+
+
+class Background(Protocol):
+    """Something that goes on beside."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go on until ``stop``."""
+        ...
 
 
 class Provisioning(Protocol):
@@ -62,8 +69,8 @@ class Indexer:
         self,
         *,
         indexing: Callable[[str], Indexing],
-        vectors: Vectors,
-        embedder: Embedder,
+        writer: Callable[[Indexing], BatchWriter],
+        repairing: Callable[[str, Indexing], Background],
         provisioner: Provisioning,
         finished: Callable[[], None],
         options: IndexerOptions,
@@ -71,8 +78,8 @@ class Indexer:
         jitter: Callable[[], float],
     ) -> None:
         self._make_indexing = indexing
-        self._vectors = vectors
-        self._embedder = embedder
+        self._writer = writer
+        self._repairing = repairing
         self._provisioner = provisioner
         self._finished = finished
         self._options = options
@@ -81,7 +88,6 @@ class Indexer:
         self._backlog = Backlog()
         self._arrived = asyncio.Event()
         self._outages = 0
-        self._rows: Indexing | None = None
 
     def add(self, job_id: UUID, chunks: int) -> None:
         """A job is staged and this consumer's."""
@@ -90,18 +96,23 @@ class Indexer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Index until ``stop``; what is left then is adopted by another consumer, or by this one's next start."""
-        while self._rows is None:
-            try:
-                self._rows = self._make_indexing(await self._provisioner.provide())
-            except DependencyUnavailableError as error:
-                await self._pause(error, stop)
-            if stop.is_set():
-                return
-        rows = self._rows
+        collection = await self._collection(stop)
+        if collection is None:
+            return
+        rows = self._make_indexing(collection)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._adopt(rows, stop))
+            group.create_task(self._repairing(collection, rows).run(stop))
             for _ in range(self._options.lanes):
                 group.create_task(self._lane(rows, stop))
+
+    async def _collection(self, stop: asyncio.Event) -> str | None:
+        while not stop.is_set():
+            try:
+                return await self._provisioner.provide()
+            except DependencyUnavailableError as error:
+                await self._pause(error, stop)
+        return None
 
     async def _adopt(self, rows: Indexing, stop: asyncio.Event) -> None:
         while True:
@@ -151,50 +162,9 @@ class Indexer:
         while not stop.is_set():
             chunks = await rows.to_index(jobs, at_most=most)
             for batch in by_tenant(chunks, at_most=most):
-                await self._write(rows, batch)
+                await self._writer(rows).write(batch)
             if len(chunks) < most:
                 return
-
-    async def _write(self, rows: Indexing, chunks: Sequence[ChunkToIndex]) -> None:
-        started = self._clock()
-        vectors = await self._embedder.embed([chunk.text for chunk in chunks])
-        embedded = self._clock()
-        CHUNKS_EMBEDDED.inc(amount=len(chunks))
-        STAGE_DURATION.observe(embedded - started, "embed")
-        batch = await rows.open_batch(chunks)
-        verified = False
-        try:
-            objects = [
-                VectorObject(
-                    object_id=object_id,
-                    chunk_id=chunk.chunk_id,
-                    source_id=chunk.source_id,
-                    document_id=chunk.document_id,
-                    batch_id=batch.batch_id,
-                    type=chunk.source_type,
-                    language=chunk.language or "",
-                    text=chunk.text,
-                    vector=vector,
-                )
-                for object_id, chunk, vector in zip(batch.object_ids, chunks, vectors, strict=True)
-            ]
-            await self._vectors.write_batch(
-                batch.collection, batch.tenant_slug, objects, barrier_id=batch.barrier_id
-            )
-            verified = True
-        finally:
-            await self._close(rows, batch, verified=verified)
-        CHUNKS_INDEXED.inc(amount=len(chunks))
-        STAGE_DURATION.observe(self._clock() - embedded, "index")
-
-    async def _close(self, rows: Indexing, batch: OpenBatch, *, verified: bool) -> None:
-        try:
-            await rows.close_batch(batch.batch_id, verified=verified)
-        except DependencyUnavailableError as error:
-            # It expires, and the janitor gives its ids up.
-            _log.warning("batch_left_open", dependency=error.dependency)
-            if verified:
-                raise
 
     async def _activate(self, rows: Indexing, taken: Sequence[Pending]) -> None:
         started = self._clock()

@@ -1,0 +1,88 @@
+"""Indexing anew what Weaviate lost: a background loop beside the indexer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from result_consumer.core.backlog import by_tenant
+from shared.errors import DependencyUnavailableError
+from shared.lifecycle import wait_or_stop
+from shared.postgres.indexing import ObjectsTakenError
+from shared.vectors.errors import CollectionMissingError, TenantMissingError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+
+    from result_consumer.ports import Repairs
+    from result_consumer.usecases.batch_writer import BatchWriter
+
+_log = structlog.get_logger(__name__)
+
+
+class Repairer:
+    """Replaces objects that the audit found missing or hollow.
+
+    Args:
+        repairs: what is to be repaired.
+        writer: writes verified batches.
+        provide: makes collection, alias and tenants again when Weaviate has lost them.
+        batch_chunks: of one batch.
+        every_seconds: between two looks, and the first pause after an outage.
+        pause_max_seconds: the longest pause.
+    """
+
+    def __init__(
+        self,
+        *,
+        repairs: Repairs,
+        writer: BatchWriter,
+        provide: Callable[[], Awaitable[object]],
+        batch_chunks: int,
+        every_seconds: float,
+        pause_max_seconds: float = 30.0,
+    ) -> None:
+        self._repairs = repairs
+        self._writer = writer
+        self._provide = provide
+        self._batch_chunks = batch_chunks
+        self._every_seconds = every_seconds
+        self._pause_max_seconds = pause_max_seconds
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Repair until ``stop``."""
+        pause = self._every_seconds
+        while not await wait_or_stop(stop, pause):
+            try:
+                while not stop.is_set() and await self.run_once():
+                    pass
+                pause = self._every_seconds
+            except (CollectionMissingError, TenantMissingError) as error:
+                _log.warning("weaviate_lost_its_schema", detail=str(error))
+                pause = await self._provide_again(pause)
+            except (DependencyUnavailableError, ObjectsTakenError) as error:
+                pause = min(2 * pause, self._pause_max_seconds)
+                _log.warning("repair_waits", detail=str(error), seconds=pause)
+            except Exception:  # noqa: BLE001  (one chunk that cannot be repaired must not end the loop)
+                pause = self._pause_max_seconds
+                _log.exception("repair_failed", seconds=pause)
+
+    async def run_once(self) -> int:
+        """Repair up to a batch's worth; returns how many objects were replaced."""
+        chunks = await self._repairs.take(at_most=self._batch_chunks)
+        replaced = 0
+        for some in by_tenant(chunks, at_most=self._batch_chunks):
+            replaced += await self._repairs.swap(await self._writer.write(some))
+        if replaced:
+            _log.info("objects_repaired", objects=replaced)
+        return replaced
+
+    async def _provide_again(self, pause: float) -> float:
+        try:
+            await self._provide()
+        except DependencyUnavailableError as error:
+            _log.warning("repair_waits", detail=str(error))
+            return min(2 * pause, self._pause_max_seconds)
+        return self._every_seconds
