@@ -109,6 +109,7 @@ class Stack:
 
     def _bring_up(self, started: Running) -> None:
         if not self.supervision.stopped(started):
+            say(f"The stack in {self.layout.root} runs already.")
             for name in started.logs:
                 self.supervision.wait_ready(name, started)
             return
