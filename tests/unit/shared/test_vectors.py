@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
-from weaviate.proto.v1 import batch_pb2
 
 from shared.clock import new_id
 from shared.vectors import (
@@ -25,6 +26,7 @@ from shared.vectors.health import judge_nodes
 from shared.vectors.messages import add_object, of_filters, search_request
 from shared.vectors.schema import collection_schema, differences, dimensions_of
 from shared.vectors.slices import slices
+from shared.vectors.stubs import batch_pb2
 from shared.vectors.translate import from_rpc, from_sentence, from_status
 
 
@@ -184,3 +186,22 @@ def test_slices_cover_everything_in_order(number: int, expected: list[int]) -> N
 
     assert [len(part) for part in parts] == expected
     assert [one for part in parts for one in part] == list(range(number))
+
+
+def test_the_messages_are_those_of_the_client_library_without_the_library() -> None:
+    program = (
+        "import sys; from shared.vectors import WeaviateStore; from shared.vectors.stubs import batch_pb2 as ours;"
+        "assert not {'weaviate', 'weaviate.proto', 'httpx'} & sys.modules.keys();"
+        "from weaviate.proto.v1 import batch_pb2 as theirs; assert ours is theirs"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_the_library_may_come_first() -> None:
+    program = (
+        "import sys, weaviate; from shared.vectors.stubs import batch_pb2;"
+        "assert sys.modules['weaviate'] is weaviate; assert weaviate.connect_to_local"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

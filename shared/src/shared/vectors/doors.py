@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 import grpc
-from weaviate.proto.v1 import weaviate_pb2_grpc
 
 from shared.vectors.errors import VectorsUnavailableError
+from shared.vectors.stubs import weaviate_pb2_grpc
 from shared.vectors.translate import from_rpc, from_status
 
 if TYPE_CHECKING:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
-from weaviate.proto.v1 import (
+
+from shared.vectors.port import Entry, Filters, Hit, SearchMode, SearchQuery
+from shared.vectors.schema import TEXT, VECTOR
+from shared.vectors.stubs import (
     aggregate_pb2,
     base_pb2,
     base_search_pb2,
@@ -18,16 +21,13 @@ from weaviate.proto.v1 import (
     search_get_pb2,
 )
 
-from shared.vectors.port import Entry, Filters, Hit, SearchMode, SearchQuery
-from shared.vectors.schema import TEXT, VECTOR
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
-    from weaviate.proto.v1 import batch_pb2
 
     from shared.vectors.port import VectorObject
+    from shared.vectors.stubs import batch_pb2
 
 _Operator = base_pb2.Filters
 _OBJECT_ID = "_id"

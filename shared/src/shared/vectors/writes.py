@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from weaviate.proto.v1 import batch_pb2
 
 from shared.vectors import messages
 from shared.vectors.administration import WeaviateAdministration
@@ -13,6 +12,7 @@ from shared.vectors.checks import check_names, check_objects
 from shared.vectors.errors import BatchNotVerifiedError, InvalidBatchError, VectorsUnavailableError
 from shared.vectors.port import MAX_RESULTS, VectorObject
 from shared.vectors.slices import slices
+from shared.vectors.stubs import batch_pb2
 from shared.vectors.translate import from_sentence
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from google.protobuf.message import Message
-    from weaviate.proto.v1 import base_pb2
+
+    from shared.vectors.stubs import base_pb2
 
 _OBJECTS_PER_INSERT = 500
 _MESSAGES_AT_ONCE = 100  # about 1 ms of building, then the event loop has a turn
