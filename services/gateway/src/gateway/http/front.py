@@ -35,6 +35,7 @@ _UNMATCHED: Final = "(none)"
 _CLIENT_GONE: Final = 499
 
 SECURITY_HEADERS: Final = {
+    "Server": "quern",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
