@@ -247,6 +247,14 @@ async def test_nothing_is_written_for_an_empty_batch(place: Place) -> None:
     assert await place.store.count(place.collection, TENANT) == 0
 
 
+async def test_a_batch_that_no_answer_could_verify_is_not_sent(place: Place) -> None:
+    (one,) = some(1)
+
+    with pytest.raises(InvalidBatchError, match="10000"):
+        await place.write([replace(one, object_id=new_id()) for _ in range(10_000)])
+    assert await place.store.count(place.collection, TENANT) == 0
+
+
 async def test_what_is_missing_or_unexpected_is_not_verified(place: Place) -> None:
     objects = some(3)
     batch, never_sent = objects[0].batch_id, new_id()

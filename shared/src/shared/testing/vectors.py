@@ -13,7 +13,6 @@ from shared.vectors import (
     Entry,
     Filters,
     Hit,
-    InvalidBatchError,
     Readiness,
     ReadinessStatus,
     SearchQuery,
@@ -23,7 +22,7 @@ from shared.vectors import (
     VectorsRejectedError,
     VectorsUnavailableError,
 )
-from shared.vectors.checks import check_names, check_objects, check_query
+from shared.vectors.checks import check_batch, check_names, check_objects, check_query
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -182,12 +181,11 @@ class MemoryVectorStore:
         """Insert, barrier, verify."""
         if not objects:
             return
-        if len({one.batch_id for one in objects}) != 1:
-            raise InvalidBatchError("The objects belong to several index batches.")
+        batch_id = check_batch(objects)
         await self.insert(collection, tenant, objects)
         await self.barrier(collection, tenant, object_id=barrier_id, dimensions=len(objects[0].vector))
         object_ids = [one.object_id for one in objects]
-        await self.verify_batch(collection, tenant, batch_id=objects[0].batch_id, object_ids=object_ids)
+        await self.verify_batch(collection, tenant, batch_id=batch_id, object_ids=object_ids)
 
     async def delete_by_source(self, collection: str, tenant: str, source_id: UUID) -> int:
         """Delete what the filter finds."""

@@ -16,6 +16,7 @@ from shared.vectors.port import MAX_RESULTS, SearchMode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from shared.vectors.port import SearchQuery, VectorObject
 
@@ -57,6 +58,20 @@ def check_objects(objects: Sequence[VectorObject], *, dimensions: int | None) ->
         if "\x00" in one.text or not _is_encodable(one.text):
             raise InvalidBatchError(f"The text of {one.object_id} has a NUL byte or a lone surrogate.")
     _check_directions(objects)
+
+
+def check_batch(objects: Sequence[VectorObject]) -> UUID:
+    """The batch that all objects belong to; there is at least one object.
+
+    Raises:
+        InvalidBatchError: they belong to several, or are too many for one answer that verifies them.
+    """
+    batches = {one.batch_id for one in objects}
+    if len(batches) != 1:
+        raise InvalidBatchError(f"The objects belong to {len(batches)} index batches instead of one.")
+    if len(objects) >= MAX_RESULTS:  # one more is asked for, to see what is there too much
+        raise InvalidBatchError(f"An index batch has fewer than {MAX_RESULTS} objects, not {len(objects)}.")
+    return batches.pop()
 
 
 def check_query(query: SearchQuery) -> bool:

@@ -221,7 +221,7 @@ class VectorWriter(Protocol):
         Args:
             collection: the collection itself, not the alias.
             tenant: which must be there.
-            objects: of one batch, at most :data:`MAX_RESULTS`; none is fine.
+            objects: of one batch, fewer than :data:`MAX_RESULTS`; none is fine.
             barrier_id: fresh, and already known to Postgres as ``deleting``.
 
         Raises:

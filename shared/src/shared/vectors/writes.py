@@ -8,8 +8,8 @@ import numpy as np
 
 from shared.vectors import messages
 from shared.vectors.administration import WeaviateAdministration
-from shared.vectors.checks import check_names, check_objects
-from shared.vectors.errors import BatchNotVerifiedError, InvalidBatchError, VectorsUnavailableError
+from shared.vectors.checks import check_batch, check_names, check_objects
+from shared.vectors.errors import BatchNotVerifiedError, VectorsUnavailableError
 from shared.vectors.port import MAX_RESULTS, VectorObject
 from shared.vectors.slices import slices
 from shared.vectors.stubs import batch_pb2
@@ -55,10 +55,6 @@ class WeaviateWrites(WeaviateAdministration):
         """Search by vector with the filter: a count would include holes."""
         check_names(collection, tenant)
         wanted = frozenset(object_ids)
-        if len(wanted) >= MAX_RESULTS:  # one more is asked for, to see what is there too much
-            raise InvalidBatchError(
-                f"An index batch has fewer than {MAX_RESULTS} objects, not {len(wanted)}."
-            )
         found = frozenset(await self._near(collection, tenant, messages.of_property("batch_id", batch_id)))
         if found != wanted:
             raise BatchNotVerifiedError(missing=wanted - found, unexpected=found - wanted)
@@ -69,13 +65,11 @@ class WeaviateWrites(WeaviateAdministration):
         """Insert, barrier, verify."""
         if not objects:
             return
-        batches = {one.batch_id for one in objects}
-        if len(batches) != 1:
-            raise InvalidBatchError(f"The objects belong to {len(batches)} index batches instead of one.")
+        batch_id = check_batch(objects)
         await self.insert(collection, tenant, objects)
         await self.barrier(collection, tenant, object_id=barrier_id, dimensions=len(objects[0].vector))
         object_ids = [one.object_id for one in objects]
-        await self.verify_batch(collection, tenant, batch_id=batches.pop(), object_ids=object_ids)
+        await self.verify_batch(collection, tenant, batch_id=batch_id, object_ids=object_ids)
 
     async def delete_by_source(self, collection: str, tenant: str, source_id: UUID) -> int:
         """Delete, at most 10,000 in one call, until a count says zero."""
