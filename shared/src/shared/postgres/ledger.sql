@@ -50,5 +50,5 @@ FROM sums s FULL JOIN counted c ON c.tenant_id = s.tenant_id;
 
 -- name: rows_to_fold
 -- Whether there is anything to fold: more rows than tenants.
-SELECT (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT $1) some)::integer
+SELECT (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT $1) found)::integer
     - (SELECT count(*) FROM tenants)::integer AS spare;

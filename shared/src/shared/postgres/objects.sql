@@ -57,12 +57,12 @@ RETURNING object_id;
 
 -- name: discard_of_source
 -- Everything of a source that is being removed, in slices; how many, and how many of them were surely written.
-WITH some AS (
+WITH found AS (
     SELECT o.object_id, (o.state <> 'staged' OR b.state = 'verified') AS written
     FROM objects o LEFT JOIN index_batches b ON b.batch_id = o.batch_id
     WHERE o.source_id = $1 AND o.state <> 'deleting' LIMIT $2 FOR UPDATE OF o
 ), discarded AS (
-    UPDATE objects o SET state = 'deleting' FROM some WHERE o.object_id = some.object_id RETURNING some.written
+    UPDATE objects o SET state = 'deleting' FROM found WHERE o.object_id = found.object_id RETURNING found.written
 )
 SELECT count(*)::integer AS objects, count(*) FILTER (WHERE written)::integer AS written FROM discarded;
 
