@@ -51,6 +51,11 @@ test: setup ## Run `make check`, then all other tests on real servers of their o
 	@$(MAKE) check
 	@$(RUN) -m pytest --ignore=tests/unit --ignore=tests/architecture --ignore=tests/bench
 
+.PHONY: demo
+demo: setup ## Start the stack and show the main job on it (URL=https://... crawls another site)
+	@QUERN_CRAWL_ALLOW_NETWORKS=127.0.0.2/32 $(RUN) -m native up
+	@$(RUN) -m native.demo $(if $(URL),--url "$(URL)")
+
 .PHONY: bench
 bench: setup ## Measure speed and memory beside well-known peers
 	@"$(PYTHON)" deploy/native/bootstrap.py --bench

@@ -34,6 +34,7 @@ class Offset(IntEnum):
     JANITOR_ADMIN = 21
     CONSUMER_ADMIN = 30
     WORKER_ADMIN = 50
+    DEMO_SITE = 98
 
 
 USED = Offset.WORKER_ADMIN + MAX_WORKERS

@@ -1,0 +1,1 @@
+"""The main job, shown on a running stack: crawl, upload, find, fail, retry, delete."""
