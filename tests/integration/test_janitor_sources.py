@@ -14,8 +14,10 @@ from janitor.usecases.remove_source import RemovalOptions, RemoveSource
 from shared.blobs import BlobMissingError, FilesystemBlobStore
 from shared.clock import new_id
 from shared.errors import DependencyUnavailableError
+from shared.postgres.indexing import ObjectsTakenError
+from shared.postgres.sql import queries
 from shared.postgres.upkeep_objects import PostgresObjectUpkeep
-from shared.postgres.upkeep_removal import PostgresRemoval
+from shared.postgres.upkeep_removal import DeletingSource, PostgresRemoval
 from shared.postgres.upkeep_turns import PostgresTurns
 from shared.vectors import Deadlines, ReadinessStatus, WeaviateStore
 from support.pipeline import CALLER, COLLECTION, DEFAULT_TENANT, Pipeline
@@ -156,6 +158,37 @@ async def test_a_source_waits_for_its_open_index_batches(
     assert await remove.remove(made.source_id) is Removal.DELETED
     assert await vectors.existing(COLLECTION, TENANT, [late, *made.object_ids]) == set()
     assert (await receipt(pipeline, made))["objects_deleted"] == 3
+
+
+async def test_no_index_batch_is_opened_for_a_source_that_goes(pipeline: Pipeline) -> None:
+    upload = await pipeline.upload("a.md", b"a")
+    (claim,) = await pipeline.work()
+    stored = await pipeline.store(pipeline.file(claim, "text"))
+    chunks = await pipeline.indexing.to_index(stored.indexing, at_most=10)
+    await pipeline.intake.delete_source(caller=CALLER, source_id=upload.source_id, force=True)
+    # Between the two, its text was being embedded.
+    with pytest.raises(ObjectsTakenError):
+        await pipeline.indexing.open_batch(chunks)
+    assert await pipeline.value("SELECT count(*) FROM objects") == 0
+
+
+async def test_a_removal_waits_for_a_batch_that_is_just_being_opened(pipeline: Pipeline) -> None:
+    made = await add_content(pipeline.database, documents=1)
+    rows = PostgresRemoval(database=pipeline.database)
+    source = DeletingSource(made.source_id, DEFAULT_TENANT, TENANT)
+    async with pipeline.database.transaction() as connection:
+        assert await connection.fetch(queries("sources")["hold_live"], [made.source_id])
+        await delete(pipeline, made)
+        ending = asyncio.create_task(rows.end_work(source))
+        async with asyncio.timeout(10):
+            while not await pipeline.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            ):
+                pass
+        batch_id = new_id()
+        await add_batch(connection, batch_id, state="open")
+        await add_object(connection, made, batch_id=batch_id)
+    assert (await ending).batches == 1
 
 
 async def test_a_source_stays_deleting_while_weaviate_is_down_and_goes_when_it_is_back(

@@ -1,6 +1,7 @@
 -- name: open
+-- Nothing happens where the answer to the first commit was lost.
 INSERT INTO index_batches (batch_id, tenant_id, collection, barrier_id, owner_id, objects, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7));
+VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7)) ON CONFLICT DO NOTHING;
 
 -- name: verify
 -- Only an open batch whose owner was in time counts as written.

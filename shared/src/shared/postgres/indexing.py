@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ObjectsTakenError(QuernError):
-    """An object that was about to be served is being deleted: index its chunk anew and try again."""
+    """An object that was about to be served is being deleted, or its source is: look again what is to be indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,21 @@ class PostgresIndexing:
         return await self._database.run(work)
 
     async def open_batch(self, chunks: Sequence[ChunkToIndex]) -> OpenBatch:
-        """Record one attempt to index chunks of one tenant, before anything is sent: fresh ids, never used again."""
+        """Record one attempt to index chunks of one tenant, before anything is sent: fresh ids, never used again.
+
+        Raises:
+            ObjectsTakenError: a source of them is being deleted: look again.
+        """
         tenant_id = chunks[0].tenant_id
         batch_id, barrier_id = new_id(), new_id()
         object_ids = tuple(new_id() for _ in chunks)
 
+        sources = sorted({chunk.source_id for chunk in chunks})
+
         async def work(connection: Connection) -> str:
+            # A removal counts the source's open batches once; it must not miss one that is just being opened.
+            if len(await connection.fetch(queries("sources")["hold_live"], sources)) != len(sources):
+                raise ObjectsTakenError("A source of these chunks is being deleted.")
             slug: str = await connection.fetchval(queries("tenants")["slug"], tenant_id)
             await connection.execute(
                 queries("index_batches")["open"],

@@ -2,12 +2,13 @@
 -- In Postgres before they are sent: whatever dies, no object is unknown.
 INSERT INTO objects (object_id, tenant_id, source_id, document_id, chunk_id, collection, batch_id)
 SELECT k.object_id, $1, k.source_id, k.document_id, k.chunk_id, $2, $3
-FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[]) AS k (object_id, source_id, document_id, chunk_id);
+FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[]) AS k (object_id, source_id, document_id, chunk_id)
+ON CONFLICT DO NOTHING;
 
 -- name: stage_barrier
 -- The barrier write of a batch: recorded as deleting before it is sent.
 INSERT INTO objects (object_id, tenant_id, source_id, document_id, chunk_id, collection, batch_id, state)
-VALUES ($1, $2, $3, $3, $3, $4, $5, 'deleting');
+VALUES ($1, $2, $3, $3, $3, $4, $5, 'deleting') ON CONFLICT DO NOTHING;
 
 -- name: picks
 -- For each chunk of these versions the object that will stand for it: one that is active, else one that was, else

@@ -78,3 +78,7 @@ WHERE id = $1 AND status = 'deleting';
 -- name: hold_deleting
 -- Before its open work is counted: waits for whoever still holds the source for something that it has begun.
 SELECT id FROM sources WHERE id = $1 AND status = 'deleting' FOR UPDATE;
+
+-- name: hold_live
+-- While an index batch for them is recorded. A key share keeps nobody waiting but hold_deleting, which shall wait.
+SELECT id FROM sources WHERE id = ANY ($1::uuid[]) AND status = 'live' ORDER BY id FOR KEY SHARE;

@@ -12,6 +12,7 @@ from result_consumer.core.backlog import Backlog, Pending, by_tenant
 from shared.errors import DependencyRejectedError, DependencyUnavailableError, ErrorCode
 from shared.lifecycle import wait_or_stop
 from shared.observability.metrics import JOBS_FINISHED, STAGE_DURATION
+from shared.postgres.indexing import ObjectsTakenError
 from shared.vectors.errors import CollectionMissingError, TenantMissingError
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ class Indexer:
             await self._provide_again(error, stop)
         except DependencyUnavailableError as error:
             await self._pause(error, stop)
+        except ObjectsTakenError as error:
+            _log.info("indexing_looks_again", detail=str(error))
         except Exception as error:  # noqa: BLE001  (a poison document must fail alone, not end the lane)
             _log.exception("indexing_refused", jobs=len(taken))
             await self._refused(rows, taken, error)
