@@ -61,6 +61,10 @@ bench: setup ## Measure speed and memory beside well-known peers
 	@"$(PYTHON)" deploy/native/bootstrap.py --bench
 	@PYTHONPATH=tests $(RUN) -m bench
 
+.PHONY: docs
+docs: venv ## Write the reference pages that are made from the code
+	@PYTHONPATH=tests $(RUN) -m support.reference_docs
+
 .PHONY: clean
 clean: ## Stop the stack, remove the environment and the tools' caches; data and built servers stay
 	@if [ -x $(RUN) ]; then $(RUN) -m native down; fi

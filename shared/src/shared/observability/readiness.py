@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_IMPATIENT_SECONDS = 0.5
+
 Status = Literal["up", "degraded", "down"]
 
 
@@ -79,10 +81,16 @@ class Readiness:
         }
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Check everything again and again until ``stop``; a background task of the service."""
+        """Check everything again and again until ``stop``; a background task of the service.
+
+        More often while something is down: a service that just started is ready a moment after its connections.
+        """
         await self.check_all()
-        while not await wait_or_stop(stop, self._period_seconds):
+        while not await wait_or_stop(stop, self._pause_seconds()):
             await self.check_all()
+
+    def _pause_seconds(self) -> float:
+        return self._period_seconds if self.ready else min(_IMPATIENT_SECONDS, self._period_seconds)
 
     async def check_all(self) -> None:
         """Check everything once, all at the same time."""
