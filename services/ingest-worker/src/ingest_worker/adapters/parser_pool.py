@@ -86,6 +86,11 @@ class ParserPool:
         return self._quick.pids + self._heavy.pids
 
     @property
+    def busy(self) -> int:
+        """Documents that are being parsed."""
+        return self._quick.busy + self._heavy.busy
+
+    @property
     def waiting(self) -> int:
         """Documents that wait for a process."""
         return self._quick.waiting + self._heavy.waiting

@@ -66,6 +66,7 @@ class Lane:
         self._tasks: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._starting = False
 
     @property
     def pids(self) -> list[int]:
@@ -101,9 +102,10 @@ class Lane:
         """
         await self._take_slot()
         try:
-            process = self._idle.pop() if self._idle else await self._started()
+            process = await self._ready()
             self._busy.add(process)
             try:
+                self._refuse_if_closed()  # it may have been while the process started
                 async with asyncio.timeout(timeout_seconds):
                     return await process.parse(request)
             except TimeoutError as error:
@@ -147,6 +149,14 @@ class Lane:
         if self._closed:
             raise DependencyUnavailableError("parser", "The worker is shutting down.")
 
+    async def _ready(self) -> ParserProcess:
+        while self._idle:
+            process = self._idle.pop()
+            if process.alive:
+                return process
+            await process.kill()  # it died while nobody used it
+        return await self._started()
+
     async def _started(self) -> ParserProcess:
         rules = self._rules
         return await ParserProcess.start(
@@ -162,6 +172,7 @@ class Lane:
             self._retire(process)
         else:
             self._idle.append(process)
+        self._replace_missing()
         self._wake_reaper()
 
     def _is_spent(self, process: ParserProcess) -> bool:
@@ -180,8 +191,16 @@ class Lane:
             if len(self._idle) > self._rules.kept or process.resident_bytes > self._rules.rest_bytes:
                 self._idle.remove(process)
                 self._retire(process)
-        if len(self._idle) + len(self._busy) < self._rules.kept:
+        self._replace_missing()
+
+    def _replace_missing(self) -> None:
+        """Start what is kept and missing now, not when the next document waits for it."""
+        if not self._closed and not self._starting and self._missing():
+            self._starting = True
             self._spawn(self._refill())
+
+    def _missing(self) -> bool:
+        return len(self._idle) + len(self._busy) < self._rules.kept
 
     async def _refill(self) -> None:
         try:
@@ -189,7 +208,9 @@ class Lane:
         except DependencyUnavailableError as error:
             _log.warning("parser_process_not_started", error=str(error))
             return
-        if self._closed or len(self._idle) + len(self._busy) >= self._rules.kept:
+        finally:
+            self._starting = False
+        if self._closed or not self._missing():
             await process.close(seconds=_CLOSE_SECONDS)
         else:
             self._idle.append(process)

@@ -27,6 +27,7 @@ _log = structlog.get_logger(__name__)
 
 _BUFFER_BYTES = 1 << 20
 _SAID_BYTES = 8192
+_DYING_SECONDS = 5.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 _OWN = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own pools reserve more than RLIMIT_DATA allows
@@ -102,8 +103,9 @@ class ParserProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs."""
-        return self._process.returncode is None
+        """Whether it still runs, as far as is known: its closed pipe is seen before its exit code."""
+        stdout = self._process.stdout
+        return self._process.returncode is None and stdout is not None and not stdout.at_eof()
 
     def said(self) -> str:
         """The end of what it wrote to stderr."""
@@ -133,7 +135,7 @@ class ParserProcess:
 
     async def kill(self) -> None:
         """End it at once, and wait until it is gone."""
-        if self.alive:
+        if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()
         await self._gone()
@@ -181,6 +183,10 @@ class ParserProcess:
             raise await self._crashed() from error
 
     async def _crashed(self) -> WorkError:
+        """Its pipe is closed: give it the time to end by what ended it, so that the signal can be told."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DYING_SECONDS):
+                await self._process.wait()
         await self.kill()
         _log.warning(
             "parser_process_ended",

@@ -112,7 +112,7 @@ class _Resolver:
         return url if url is not None and url[:8].lower().startswith(("http://", "https://")) else None
 
     def _join(self, href: str) -> str | None:
-        if href.startswith(("http://", "https://")):
+        if href.startswith(("http://", "https://")) and "[" not in href:
             return href
         if self._web and "./" not in href and "\\" not in href:
             if href[0] == "/" and not href.startswith("//"):

@@ -88,21 +88,22 @@ def parts_of(page: str, entries: Sequence[Entry]) -> Iterator[Part]:
 
 
 def _find(page: str, title: str, start: int) -> tuple[int, int] | None:
-    """Where a title stands on a line of its own (a number may precede it); its words may be broken over lines."""
+    """Where a title begins a line, best one of its own (a number may precede it); its words may be broken over lines."""
     words = [re.escape(word) for word in title.split()[:_MAX_TITLE_WORDS]]
     if not words:
         return None
     pattern = re.compile(r"\s+".join(words), re.IGNORECASE)
+    shared: tuple[int, int] | None = None
     for match in pattern.finditer(page, start):
         line_start = page.rfind("\n", start, match.start()) + 1 or start
         before = page[line_start : match.start()]
-        if (
-            len(before) <= _MAX_NUMBERING
-            and _NUMBERING.fullmatch(before)
-            and page[match.end() : match.end() + 1] in {"", "\n", " "}
-        ):
+        if len(before) > _MAX_NUMBERING or not _NUMBERING.fullmatch(before):
+            continue
+        if page[match.end() : match.end() + 1] in {"", "\n"}:
             return line_start, match.end()
-    return None
+        if shared is None and page[match.end()] == " ":
+            shared = line_start, match.end()
+    return shared
 
 
 class OutlinePath:

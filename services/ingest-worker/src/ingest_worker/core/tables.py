@@ -15,7 +15,7 @@ from ingest_worker.core.text_cleaning import tidy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-MAX_CELL = 100_000
+MAX_CELL = 1_000_000
 """Characters kept of one cell."""
 
 MAX_COLUMN_NAME = 100

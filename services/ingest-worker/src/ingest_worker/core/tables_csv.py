@@ -7,7 +7,7 @@ from collections import Counter
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_CHARACTERS = 65_536
-MAX_FIELD_CHARACTERS = 1 << 24
+MAX_FIELD_CHARACTERS = 131_072
 _SAMPLE_ROWS = 50
 _SEP = "sep="
 

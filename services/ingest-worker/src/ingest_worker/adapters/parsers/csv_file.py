@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import sys
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -70,5 +71,6 @@ def _legacy(file: IO[bytes]) -> str:
 
 
 def _rows(stream: IO[str], delimiter: str, skipped: int, quoting: Literal[0, 3]) -> Iterator[list[str]]:
-    csv.field_size_limit(MAX_FIELD_CHARACTERS)
+    # Without quoting a field cannot run over lines, and may be as long as it likes.
+    csv.field_size_limit(MAX_FIELD_CHARACTERS if quoting == csv.QUOTE_MINIMAL else sys.maxsize)
     return islice(csv.reader(stream, delimiter=delimiter, quoting=quoting), skipped, None)

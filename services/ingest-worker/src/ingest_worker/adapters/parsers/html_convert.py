@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from html_to_markdown import ConversionOptions, convert
+from html_to_markdown import ConversionOptions, PreprocessingOptions, convert
 
 from ingest_worker.core.text_cleaning import tidy
 
@@ -17,7 +17,11 @@ MAX_DEPTH = 200
 
 _LOST_SHARE = 0.7  # of the visible characters that must come out again
 _OPTIONS = ConversionOptions(
-    skip_images=True, extract_metadata=False, compact_tables=True, hidden_content="reachable"
+    skip_images=True,
+    extract_metadata=False,
+    compact_tables=True,
+    hidden_content="reachable",
+    preprocessing=PreprocessingOptions(enabled=False),  # it drops every header, with the title in it
 )
 _BLOCK = frozenset(
     [
@@ -70,7 +74,8 @@ def to_markdown(node: LexborNode, *, characters: int, depth: int) -> str:
         depth: of the page; above :data:`MAX_DEPTH` only its text, headings and code are kept.
     """
     if depth <= MAX_DEPTH:
-        markdown = tidy(convert(node.html or "", _OPTIONS).content or "").strip()
+        html = node.inner_html if node.tag == "td" else node.html  # a cell without its table is no HTML
+        markdown = tidy(convert(html or "", _OPTIONS).content or "").strip()
         if len(markdown) >= _LOST_SHARE * characters:
             return markdown
     return tidy(_walk(node)).strip()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selectolax.lexbor import LexborHTMLParser
+
 from ingest_worker.core.html_rules import (
     BLOCKS,
     CODE,
@@ -28,6 +30,9 @@ _NEVER_TEXT = (
 _LEAST_SHARE = 0.1  # pages that are lists of links through and through (an index) are kept whole
 
 
+_MAX_LAYOUT_DEPTH = 200
+_MAX_LAYOUT_TABLES = 50
+_MAX_LAID_OUT = 2_000
 _MEASURED = BLOCKS | HEADINGS | {"a"}
 
 
@@ -56,6 +61,8 @@ def prune(body: LexborNode) -> Content:
         return Content(body, total, walk.depth)
     node, characters = _main(body, walk)
     _remove(walk.boilerplate)
+    if walk.depth <= _MAX_LAYOUT_DEPTH:
+        _dissolve_layout_tables(node)
     return Content(node, characters, walk.depth)
 
 
@@ -65,6 +72,32 @@ def _remove(nodes: list[LexborNode], *, keep_headed: bool = False) -> None:
             node.unwrap()  # the question of an accordion
         else:
             node.decompose()
+
+
+def _dissolve_layout_tables(node: LexborNode) -> None:
+    """Put the cells of tables that hold headings one below the other: they lay out a page, and Markdown's hold no blocks."""
+    tables: dict[int, LexborNode] = {}
+    for heading in node.css("td h1,td h2,td h3,td h4,td h5,td pre")[:_MAX_LAID_OUT]:
+        around = heading.parent
+        while around is not None and around.mem_id != node.mem_id:
+            if around.tag == "table":
+                tables[around.mem_id] = around
+            around = around.parent
+    inner_first = sorted(tables.values(), key=_depth, reverse=True)
+    for table in inner_first[:_MAX_LAYOUT_TABLES]:
+        cells = "".join(f"<div>{cell.inner_html}</div>" for cell in table.css("td,th,caption"))
+        block = LexborHTMLParser(f"<div>{cells}</div>").css_first("body > div")
+        if block is not None:
+            table.replace_with(block)
+
+
+def _depth(node: LexborNode) -> int:
+    depth = 0
+    around = node.parent
+    while around is not None:
+        depth += 1
+        around = around.parent
+    return depth
 
 
 def _main(body: LexborNode, walk: _Walk) -> tuple[LexborNode, int]:

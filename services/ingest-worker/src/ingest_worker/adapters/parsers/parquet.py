@@ -37,6 +37,8 @@ def parse(request: ParseRequest) -> Parsed:
             _check(file, request)
             schema = file.schema_arrow
             builder.add_sheet(_rows(file, schema.names), types=[_type(field.type) for field in schema])
+    except MemoryError:  # Arrow's own is one, and an ArrowException too
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         if "encrypt" in str(error).lower() or "decrypt" in str(error).lower():
             raise encrypted("Parquet file") from error
@@ -80,8 +82,19 @@ def _values(column: Any) -> list[Any]:
         OverflowError,
         pa.ArrowException,
     ):  # a date beyond Python's, nanoseconds within a struct
-        values = [str(value) if value.is_valid else None for value in column]
+        values = [_value(scalar) for scalar in column]
     return values
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError, pa.ArrowException):
+        pass
+    try:
+        return scalar.cast(pa.string()).as_py()
+    except (ValueError, pa.ArrowException):
+        return None
 
 
 def _type(kind: Any) -> str:

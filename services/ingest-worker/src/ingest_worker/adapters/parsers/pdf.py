@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _MAX_ENTRIES = 20_000
 _MAX_OUTLINE_DEPTH = 6
-_MIN_LETTERS = 10
 _HEAD_BYTES = 1024
 _MAX_HEADING = 200
 _MARKDOWN_LEVELS = 6
@@ -43,7 +42,7 @@ def parse(request: ParseRequest) -> Parsed:
         title = clean_title(request.title or _title(document) or request.name())
     finally:
         document.close()
-    if sum(map(str.isalnum, "".join(page[:200] for page in pages))) < _MIN_LETTERS:
+    if not any(page.strip() for page in pages):
         raise WorkError(
             ErrorCode.EMPTY_CONTENT,
             "The PDF contains no text, only images (a scan). Run it through OCR first, and upload the result.",
