@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from aiohttp import web
@@ -65,6 +65,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+#: What closing connections may take after requests had their grace.
+_CLOSE_SECONDS: Final = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
@@ -94,10 +97,18 @@ async def start(life: Lifecycle) -> None:
         keepalive_seconds=settings.http_keepalive_seconds,
         lingering_seconds=settings.http_lingering_seconds,
     )
-    runner = web.ServerRunner(server, shutdown_timeout=settings.shutdown_grace_seconds)
+    runner = web.ServerRunner(server, shutdown_timeout=_CLOSE_SECONDS)
     await runner.setup()
     life.on_stop(runner.cleanup)
-    await web.TCPSite(runner, settings.http_host, settings.http_port).start()
+    site = web.TCPSite(runner, settings.http_host, settings.http_port)
+    await site.start()
+
+    async def drain() -> None:
+        # Before the runner's own clean-up, which reads no further byte of a body that is still coming in.
+        await site.stop()
+        await front.drain(settings.shutdown_grace_seconds)
+
+    life.on_stop(drain)
     _log.info("http_listening", host=settings.http_host, port=runner.addresses[0][1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
@@ -80,9 +81,35 @@ class Front:
         self._observe = observe
         self._max_body_bytes = max_body_bytes
         self._idle_seconds = idle_seconds
+        self._under_way = 0
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request."""
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            response = await self._answer(request)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+        if self._draining:
+            response.force_close()
+        return response
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Let requests that are under way end, uploads among them, for so long; each then closes its connection."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("requests_cut_off", requests=self._under_way)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         request_id = request_id_of(request)
         start = perf_counter()
         matched: list[Match[AnyRoute]] = []
