@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.core.errors import BusyError
 from gateway.core.runs import RUN_TYPES, Progress, WaitingFor, is_terminal, progress_of, waiting_for
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from gateway.usecases.system import SystemView
     from shared.contracts.caller import Caller
     from shared.postgres.reads.records import JobRow, LogRow
+
+
+_FOLLOWERS_AT_FULL_PACE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +130,18 @@ class Following:
             if is_terminal(run.status):
                 yield Ended(run)
                 return
-            if await wait_or_stop(self._stop, limits.poll_seconds):
+            pause = self._pause()
+            if await wait_or_stop(self._stop, pause):
                 return
-            waited += limits.poll_seconds
-            quiet += limits.poll_seconds
+            waited += pause
+            quiet += pause
             if quiet >= limits.heartbeat_seconds:
                 quiet = 0.0
                 yield Quiet()
+
+    def _pause(self) -> float:
+        # The more follow, the rarer each looks: together they cost Postgres a bounded share.
+        return self._limits.poll_seconds * (1 + self._followers // _FOLLOWERS_AT_FULL_PACE)
 
     def _changed(self, run: JobRow) -> Changed:
         return Changed(run.status, progress_of(run), waiting_for(run, self._system.down()))
