@@ -61,6 +61,9 @@ CONNECTIONS = 4
 
 DELETES_AT_ONCE = 2
 
+PATIENCE_SECONDS = 1.0
+"""For a turn that is under way at a stop: each can be cut anywhere and is found again by what is left."""
+
 
 def _jitter() -> float:
     return random.uniform(-1, 1)  # noqa: S311  (spreads retries, keeps no secret)
@@ -110,9 +113,7 @@ async def start(life: Lifecycle) -> None:
         "delete_sources": DeleteSources(rows=PostgresRemoval(database=postgres), remover=remover, at_most=50),
     }
     for periodic in periodics(tasks, settings, turns):
-        life.supervise(
-            periodic.name, periodic.run(life.stop), patience_seconds=settings.shutdown_grace_seconds
-        )
+        life.supervise(periodic.name, periodic.run(life.stop), patience_seconds=PATIENCE_SECONDS)
     consumer = broker.consumer(
         topic=SOURCE_DELETE.name,
         channel=SOURCE_DELETE.channel,
@@ -121,7 +122,7 @@ async def start(life: Lifecycle) -> None:
         options=consumer_options(settings, max_in_flight=DELETES_AT_ONCE),
     )
     await consumer.start()
-    life.on_stop(lambda: consumer.drain(settings.shutdown_grace_seconds))
+    life.on_stop(lambda: consumer.drain(settings.shutdown_grace_seconds / 2))
 
 
 def _work_tasks(settings: JanitorSettings, *, postgres: Database, publisher: Publisher) -> dict[str, Task]:
@@ -171,7 +172,7 @@ def _object_tasks(
             at_once=1000,
             pages=20,
         ),
-        "purge_tombstones": PurgeTombstones(objects=objects, vectors=vectors, at_once=1000, pages=20),
+        "purge_tombstones": PurgeTombstones(objects=objects, vectors=vectors, at_once=1000, pages=3),
         "sweep_orphans": SweepOrphans(
             rows=PostgresAudit(database=postgres),
             vectors=vectors,
