@@ -21,10 +21,6 @@ WHERE v.id = ANY ($1::uuid[]) AND d.id = v.document_id;
 -- name: retire
 UPDATE documents SET status = 'retired', updated_at = now() WHERE id = ANY ($1::uuid[]) AND status <> 'retired';
 
--- name: touch
--- Seen again and unchanged: a page that had been retired is served again only through a version.
-UPDATE documents SET updated_at = now() WHERE id = ANY ($1::uuid[]) AND status = 'active';
-
 -- name: mark_failed
 -- A document that never had anything to serve.
 UPDATE documents SET status = 'failed', updated_at = now() WHERE id = ANY ($1::uuid[]) AND status = 'pending';

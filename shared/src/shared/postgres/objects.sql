@@ -100,9 +100,6 @@ DELETE FROM objects WHERE object_id = ANY ($1::uuid[]) AND state = 'deleting';
 SELECT object_id FROM objects WHERE object_id = ANY ($1::uuid[]) AND tenant_id = $2 AND collection = $3
   AND (state <> 'deleting' OR deleted_at IS NULL);
 
--- name: count_of_source
-SELECT count(*)::integer FROM objects WHERE source_id = $1 AND state IN ('active', 'superseded', 'staged');
-
 -- name: mark_source_deleted
 -- Weaviate has nothing of the source any more: the tombstones stay until they are deleted once more.
 UPDATE objects SET deleted_at = now(), purge_at = now() + make_interval(secs => $2)
