@@ -276,12 +276,13 @@ async def test_a_job_row_that_is_removed_by_hand_shows_as_an_imbalance(pipeline:
     first = await pipeline.upload("a.md", b"a")
     await pipeline.upload("b.md", b"b")
     shown = await figures.read()
-    assert (shown.imbalance, shown.open_jobs) == (0, {"queued": 2, "running": 0})
+    assert shown.open_jobs == {"queued": 2, "running": 0}
+    assert await figures.imbalance() == 0
     assert shown.oldest_waiting_seconds >= 0
     await pipeline.rows("DELETE FROM jobs WHERE id = $1", first.run_id)
-    assert (await figures.read()).imbalance == 1
+    assert await figures.imbalance() == 1
     await figures.fold_ledger(at_most=1000)
-    assert (await figures.read()).imbalance == 1
+    assert await figures.imbalance() == 1
 
 
 async def test_processes_and_hosts_are_forgotten_only_when_nothing_needs_them(pipeline: Pipeline) -> None:

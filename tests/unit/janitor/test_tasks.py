@@ -308,11 +308,21 @@ async def test_the_end_of_an_originals_uri_is_what_rows_are_asked_for(tmp_path: 
 
 
 class FakeSums:
+    """A ledger that takes a while to be compared."""
+
     def __init__(self) -> None:
-        self.imbalance = 0
+        self.found = 0
+        self.seconds = 0.0
+        self.now = 100.0
+        self.compared = 0
+
+    async def imbalance(self) -> int:
+        self.compared += 1
+        self.now += self.seconds
+        return self.found
 
     async def read(self) -> Figures:
-        return Figures(self.imbalance, 1.5, {"queued": 2, "running": 0}, 0, 0)
+        return Figures(1.5, {"queued": 2, "running": 0}, 0, 0)
 
     def __getattr__(self, name: str) -> Any:
         raise NotImplementedError(name)
@@ -322,9 +332,18 @@ async def test_an_imbalance_is_logged_when_it_comes_and_when_it_goes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     sums = FakeSums()
-    task = CheckLedger(sums=sums)
+    task = CheckLedger(sums=sums, clock=lambda: sums.now)
     told = []
-    for sums.imbalance in (0, 2, 2, 0, 0):
+    for sums.found in (0, 2, 2, 0, 0):
         assert await task.run_once() == {}
         told.append("ledger_imbalance" in capsys.readouterr().out)
     assert told == [False, True, False, True, False]
+
+
+async def test_a_comparison_that_takes_long_is_made_seldom() -> None:
+    sums = FakeSums()
+    sums.seconds = 2.0
+    task = CheckLedger(sums=sums, clock=lambda: sums.now)
+    for sums.now in (100.0, 110.0, 301.0, 302.5):
+        await task.run_once()
+    assert sums.compared == 2

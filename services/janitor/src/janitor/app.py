@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from janitor.config import JanitorSettings
@@ -208,7 +209,7 @@ def _content_tasks(
             content=content, blobs=blobs, age_seconds=settings.blob_age_seconds, clock=now
         ),
         "fold_ledger": FoldLedger(sums=figures, at_most=5000),
-        "check_ledger": CheckLedger(sums=figures),
+        "check_ledger": CheckLedger(sums=figures, clock=monotonic),
         "forget_old": ForgetOld(
             sums=figures,
             workers_seconds=settings.remembered_workers_seconds,

@@ -235,6 +235,10 @@ class Sums(Protocol):
         """Make one row for each tenant out of many."""
         ...
 
+    async def imbalance(self) -> int:
+        """Differences between the ledger and the rows."""
+        ...
+
     async def read(self) -> Figures:
         """The figures now."""
         ...

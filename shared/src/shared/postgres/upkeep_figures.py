@@ -17,14 +17,12 @@ class Figures:
     """What is shown of the whole installation.
 
     Attributes:
-        imbalance: differences between the ledger and the rows; 0 when nothing was lost.
         oldest_waiting_seconds: age of the oldest job that is due and not claimed.
         open_jobs: by status, queued and running.
         missing: objects that the last audit missed.
         orphans: objects that it found without a row.
     """
 
-    imbalance: int
     oldest_waiting_seconds: float
     open_jobs: dict[str, int]
     missing: int
@@ -47,6 +45,14 @@ class PostgresFigures:
 
         return await self._database.run(work)
 
+    async def imbalance(self) -> int:
+        """Differences between the ledger and the rows; 0 when nothing was lost. Counts every job there is."""
+
+        async def work(connection: Connection) -> int:
+            return int(await connection.fetchval(queries("ledger")["imbalance"]))
+
+        return await self._database.run(work)
+
     async def read(self) -> Figures:
         """The figures at one instant."""
 
@@ -58,7 +64,6 @@ class PostgresFigures:
                 row["status"]: row["jobs"] for row in await connection.fetch(jobs["open_by_status"])
             }
             return Figures(
-                imbalance=await connection.fetchval(queries("ledger")["imbalance"]),
                 oldest_waiting_seconds=await connection.fetchval(jobs["oldest_waiting"]),
                 open_jobs=open_jobs,
                 missing=audit["missing"] if audit else 0,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -13,9 +13,14 @@ from shared.observability.metrics import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from janitor.ports import Sums
 
 _log = structlog.get_logger(__name__)
+
+_SHARE: Final = 0.01
+"""Of the time that comparing may take: it counts every job there is, and there may be millions."""
 
 
 class CheckLedger:
@@ -24,21 +29,32 @@ class CheckLedger:
     Every janitor does this for itself: a gauge of one that lost its turn would be old.
     """
 
-    def __init__(self, *, sums: Sums) -> None:
+    def __init__(self, *, sums: Sums, clock: Callable[[], float]) -> None:
+        """``clock`` tells seconds."""
         self._sums = sums
+        self._clock = clock
         self._imbalance = 0
+        self._not_before = clock()
 
     async def run_once(self) -> dict[str, int]:
         """Look, and set the gauges; changes nothing."""
         figures = await self._sums.read()
-        LEDGER_IMBALANCE.set(figures.imbalance)
         OLDEST_WAITING_JOB.set(figures.oldest_waiting_seconds)
         AUDIT_MISSING.set(figures.missing)
         AUDIT_ORPHANS.set(figures.orphans)
         for status, jobs in figures.open_jobs.items():
             JOBS_OPEN.set(jobs, status)
-        if figures.imbalance != self._imbalance:
-            log = _log.error if figures.imbalance else _log.info
-            log("ledger_imbalance", imbalance=figures.imbalance)
-            self._imbalance = figures.imbalance
+        if self._clock() >= self._not_before:
+            await self._compare()
         return {}
+
+    async def _compare(self) -> None:
+        begun = self._clock()
+        imbalance = await self._sums.imbalance()
+        ended = self._clock()
+        self._not_before = ended + (ended - begun) / _SHARE
+        LEDGER_IMBALANCE.set(imbalance)
+        if imbalance != self._imbalance:
+            log = _log.error if imbalance else _log.info
+            log("ledger_imbalance", imbalance=imbalance)
+            self._imbalance = imbalance
