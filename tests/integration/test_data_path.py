@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -497,3 +497,23 @@ async def test_a_page_that_is_too_deep_is_listed_with_the_reason(pipeline: Pipel
     claims = {c.payload["url"]: c for c in await pipeline.work()}
     await pipeline.store(pipeline.page(claims["https://site.test/a"], "a", ["https://site.test/deep"]))
     assert await pipeline.value("SELECT reason FROM crawl_pages WHERE url_key LIKE '%deep'") == "depth"
+
+
+async def test_a_request_repeated_after_a_lost_answer_is_accepted_once(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = pipeline.gateway.run
+
+    async def twice(work: Any, principal: Any = None) -> Any:
+        await original(work, principal)
+        return await original(work, principal)
+
+    monkeypatch.setattr(pipeline.gateway, "run", twice)
+    site = await pipeline.add_site()
+    upload = await pipeline.upload("a.md", b"1")
+    run_id = await pipeline.intake.sync(caller=CALLER, source_id=site.source_id, host="https://site.test:443")
+    assert run_id == site.run_id
+    assert upload.status == "queued"
+    roots = await pipeline.rows("SELECT type FROM jobs WHERE parent_id IS NULL ORDER BY seq")
+    assert [row["type"] for row in roots] == ["crawler", "upload"]
+    await pipeline.assert_balanced()

@@ -11,7 +11,7 @@ from shared.postgres.intake_errors import NotFoundError, SourceExistsError
 from shared.postgres.intake_support import add_job, audit, find_group
 from shared.postgres.locks import lock_documents
 from shared.postgres.sql import queries
-from shared.postgres.transitions import Ending, accept_jobs, finish_jobs
+from shared.postgres.transitions import Ending, finish_jobs
 from shared.states import Handler, JobStatus, Reason
 
 if TYPE_CHECKING:
@@ -90,12 +90,13 @@ class PostgresAcceptance:
             NotFoundError: no such group.
             SourceExistsError: a live source has the URL.
         """
+        new = AcceptedRun(new_id(), new_id())
 
         async def work(connection: Connection) -> AcceptedRun:
             group = await find_group(connection, caller, group_id)
             source_id = await connection.fetchval(
                 queries("sources")["add_web"],
-                new_id(),
+                new.source_id,
                 caller.tenant_id,
                 group,
                 name,
@@ -108,10 +109,13 @@ class PostgresAcceptance:
                 exists = await connection.fetchval(
                     queries("sources")["live_web"], caller.tenant_id, seed.url_key
                 )
+                if exists == new.source_id:
+                    # The first try was committed, only its answer was lost.
+                    return new
                 raise SourceExistsError(exists)
             await audit(connection, caller, "source.add", source_id, url=seed.url)
-            run_id = await self._add_crawl(connection, caller, source_id, seed, config)
-            return AcceptedRun(source_id, run_id)
+            await self._add_crawl(connection, caller, source_id, seed, config, run_id=new.run_id)
+            return new
 
         return await self._database.run(work, caller.tenant_id)
 
@@ -123,30 +127,13 @@ class PostgresAcceptance:
         Raises:
             NotFoundError: no such live web source.
         """
+        # Made outside, so that a repetition after a lost answer finds the run that it made.
+        run_id = new_id()
 
         async def work(connection: Connection) -> UUID:
-            return await self._sync(connection, caller, source_id, host, config)
+            return await self._sync(connection, caller, source_id, host, config, run_id)
 
         return await self._database.run(work, caller.tenant_id)
-
-    async def start_crawl(self, *, caller: Caller, seed: Seed, name: str, config: dict[str, Any]) -> UUID:
-        """Crawl a URL: a sync of the live source that has it, else a new source in the default group."""
-
-        async def work(connection: Connection) -> UUID | None:
-            found = await connection.fetchval(queries("sources")["live_web"], caller.tenant_id, seed.url_key)
-            return await self._sync(connection, caller, found, seed.host, config) if found else None
-
-        run_id = await self._database.run(work, caller.tenant_id)
-        if run_id is not None:
-            return run_id
-        try:
-            accepted = await self.accept_web(
-                caller=caller, seed=seed, name=name, group_id=None, config=config, secret_headers={}
-            )
-        except SourceExistsError as exists:
-            # Somebody else was faster: what was asked for is a crawl, and the source is there now.
-            return await self.sync(caller=caller, source_id=exists.source_id, host=seed.host, config=config)
-        return accepted.run_id
 
     async def accept_upload(self, *, caller: Caller, facts: UploadFacts) -> AcceptedUpload:
         """Take a file in: a new document, a new version of the one with its name, or a duplicate.
@@ -160,7 +147,8 @@ class PostgresAcceptance:
             # Equal bytes into one group come one after the other, so that only one of them is stored.
             lock = f"{caller.tenant_id}/{group}/{facts.sha256}"
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", lock)
-            duplicate = await self._settled_duplicate(connection, caller, group, facts)
+            known = await self._accepted_before(connection, caller, facts)
+            duplicate = known or await self._settled_duplicate(connection, caller, group, facts)
             if duplicate is not None:
                 return duplicate
             return await self._queue_upload(connection, caller, group, facts)
@@ -221,22 +209,31 @@ class PostgresAcceptance:
         source_id: UUID,
         host: str,
         config: dict[str, Any] | None,
+        run_id: UUID,
     ) -> UUID:
         source = await self._live(connection, caller, source_id)
         if source["type"] != "web":
             raise NotFoundError("web source")
         for run in await connection.fetch(queries("jobs")["open_runs_of_source"], source_id):
-            if run["status"] == JobStatus.QUEUED and run["type"] == "crawler" and config is None:
-                waiting: UUID = run["id"]
-                return waiting
+            waits = run["status"] == JobStatus.QUEUED and run["type"] == "crawler" and config is None
+            if waits or run["id"] == run_id:
+                found: UUID = run["id"]
+                return found
         seed = Seed(url=source["url"], url_key=source["url_key"], host=host)
         await audit(connection, caller, "source.sync", source_id)
-        return await self._add_crawl(connection, caller, source_id, seed, config or source["config"])
+        await self._add_crawl(connection, caller, source_id, seed, config or source["config"], run_id=run_id)
+        return run_id
 
     async def _add_crawl(
-        self, connection: Connection, caller: Caller, source_id: UUID, seed: Seed, config: dict[str, Any]
-    ) -> UUID:
-        run_id, page_id = new_id(), new_id()
+        self,
+        connection: Connection,
+        caller: Caller,
+        source_id: UUID,
+        seed: Seed,
+        config: dict[str, Any],
+        *,
+        run_id: UUID,
+    ) -> None:
         await add_job(
             connection,
             caller,
@@ -251,7 +248,7 @@ class PostgresAcceptance:
         await add_job(
             connection,
             caller,
-            id=page_id,
+            id=new_id(),
             parent_id=run_id,
             root_id=run_id,
             source_id=source_id,
@@ -264,8 +261,22 @@ class PostgresAcceptance:
             max_attempts=self._max_attempts,
             payload={"url": seed.url, "depth": 0, "source_id": str(source_id), "run_id": str(run_id)},
         )
-        await accept_jobs(connection, caller.tenant_id, 2)
-        return run_id
+
+    async def _accepted_before(
+        self, connection: Connection, caller: Caller, facts: UploadFacts
+    ) -> AcceptedUpload | None:
+        """The same upload, where the answer to its commit was lost."""
+        row = await connection.fetchrow(queries("jobs")["accepted_upload"], facts.run_id, caller.tenant_id)
+        if row is None:
+            return None
+        return AcceptedUpload(
+            run_id=facts.run_id,
+            status="skipped" if row["status"] == JobStatus.SKIPPED else "queued",
+            source_id=row["source_id"],
+            document_id=row["document_id"],
+            reason=Reason(row["reason"]) if row["reason"] else None,
+            duplicate_of=row["duplicate_of"],
+        )
 
     async def _settled_duplicate(
         self, connection: Connection, caller: Caller, group: UUID, facts: UploadFacts
@@ -381,4 +392,3 @@ class PostgresAcceptance:
                 "content_type": facts.content_type,
             },
         )
-        await accept_jobs(connection, caller.tenant_id, 1)

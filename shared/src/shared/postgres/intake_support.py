@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.postgres.intake_errors import NotFoundError
 from shared.postgres.sql import queries
+from shared.postgres.transitions import accept_jobs
 from shared.states import JobStatus
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ async def find_group(connection: Connection, caller: Caller, group_id: UUID | No
 
 
 async def add_job(connection: Connection, caller: Caller, **columns: Any) -> None:
-    """Insert a job; columns that are not given keep what is usual for a queued one."""
+    """Insert a job and count it as accepted; columns that are not given keep what is usual for a queued one.
+
+    A job that is there already is left alone: then this is the repetition of a request whose answer was lost.
+    """
     values: dict[str, Any] = {
         "id": None,
         "tenant_id": caller.tenant_id,
@@ -57,7 +61,8 @@ async def add_job(connection: Connection, caller: Caller, **columns: Any) -> Non
         "duplicate_of": None,
         "version_id": None,
     } | columns
-    await connection.execute(queries("jobs")["add"], *values.values())
+    if await connection.fetchval(queries("jobs")["add"], *values.values()) is not None:
+        await accept_jobs(connection, caller.tenant_id, 1)
 
 
 async def audit(

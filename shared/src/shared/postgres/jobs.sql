@@ -14,12 +14,18 @@ SELECT id, source_id, root_id, parent_id, type, status, handler, retries, payloa
 WHERE id = $1 AND tenant_id = $2;
 
 -- name: add
+-- Nothing comes back where the job is there: the request is repeated, because the answer to its commit was lost.
 INSERT INTO jobs (
     id, tenant_id, parent_id, root_id, source_id, document_id, type, handler, status, lane, host, url_key, depth,
     is_seed, bytes_sha256, waits_for, max_attempts, payload, config, request_id, total, reason, duplicate_of,
     version_id, finished_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-    $24, CASE WHEN $9 IN ('queued', 'running') THEN NULL ELSE now() END);
+    $24, CASE WHEN $9 IN ('queued', 'running') THEN NULL ELSE now() END)
+ON CONFLICT (id) DO NOTHING RETURNING id;
+
+-- name: accepted_upload
+-- What an upload was answered with.
+SELECT id, status, reason, source_id, document_id, duplicate_of FROM jobs WHERE id = $1 AND tenant_id = $2;
 
 -- name: add_pages
 -- Children are there before their parent page is done, so that a run never ends early.

@@ -20,7 +20,7 @@ from shared.postgres.intake_errors import (
 from shared.postgres.intake_support import add_job, audit
 from shared.postgres.locks import Family, lock_documents, lock_family, lock_jobs
 from shared.postgres.sql import queries
-from shared.postgres.transitions import Ending, accept_jobs, close_runs, finish_jobs, move_ledger
+from shared.postgres.transitions import Ending, close_runs, finish_jobs, move_ledger
 from shared.states import TERMINAL, JobStatus
 
 if TYPE_CHECKING:
@@ -172,6 +172,7 @@ class PostgresSteering:
             NotFoundError: no such job, or its source is gone.
             ConflictError: a page is not a run.
         """
+        run_id = new_id()
 
         async def work(connection: Connection) -> UUID:
             family, job = await self._locked(connection, caller, job_id)
@@ -179,7 +180,7 @@ class PostgresSteering:
                 raise NotFoundError("job")
             if job["parent_id"] is not None or job["type"] not in {"crawler", "upload"}:
                 raise ConflictError("Only crawls and uploads can be run again: choose the run of this job.")
-            run_id = await self._repeat(connection, caller, job)
+            await self._repeat(connection, caller, job, run_id)
             await audit(connection, caller, "job.rerun", job_id, run_id=str(run_id))
             return run_id
 
@@ -241,6 +242,7 @@ class PostgresSteering:
             NotFoundError: no such document or kept version.
             AlreadyActiveError: it is being served.
         """
+        run_id = new_id()
 
         async def work(connection: Connection) -> UUID:
             arguments = (version_id, document_id, caller.tenant_id)
@@ -255,7 +257,6 @@ class PostgresSteering:
                 raise NotFoundError("version")
             if version["is_active"]:
                 raise AlreadyActiveError("This version is being served already.")
-            run_id = new_id()
             await add_job(
                 connection,
                 caller,
@@ -267,7 +268,6 @@ class PostgresSteering:
                 type="activate",
                 payload={"document_id": str(document_id), "version_id": str(version_id)},
             )
-            await accept_jobs(connection, caller.tenant_id, 1)
             await audit(connection, caller, "document.activate", document_id, version_id=str(version_id))
             return run_id
 
@@ -298,8 +298,7 @@ class PostgresSteering:
             await cancel_jobs(connection, pages)
         await close_runs(connection, crawls)
 
-    async def _repeat(self, connection: Connection, caller: Caller, job: Record) -> UUID:
-        run_id = new_id()
+    async def _repeat(self, connection: Connection, caller: Caller, job: Record, run_id: UUID) -> None:
         columns = {"source_id": job["source_id"], "payload": job["payload"], "config": job["config"]}
         if job["type"] == "upload":
             await add_job(
@@ -315,8 +314,7 @@ class PostgresSteering:
                 max_attempts=self._max_attempts,
                 **columns,
             )
-            await accept_jobs(connection, caller.tenant_id, 1)
-            return run_id
+            return
         await add_job(connection, caller, id=run_id, root_id=run_id, type="crawler", total=1, **columns)
         seed = await connection.fetchrow(queries("jobs")["seed_of"], job["id"])
         if seed is None:
@@ -337,8 +335,6 @@ class PostgresSteering:
             max_attempts=self._max_attempts,
             payload=seed["payload"] | {"run_id": str(run_id)},
         )
-        await accept_jobs(connection, caller.tenant_id, 2)
-        return run_id
 
 
 async def note_removed(connection: Connection, tenant_id: UUID, gone: Counter[str]) -> None:
