@@ -52,9 +52,11 @@ class Documents:
         """Markdown of the active version."""
         return await self._transport.get_text(f"/v1/documents/{document_id}/content")
 
-    async def chunks(self, document_id: UUID, *, limit: int = 50, offset: int = 0) -> Page[Chunk]:
-        """Chunks of the active version, in reading order."""
-        params = {"limit": limit, "offset": offset}
+    async def chunks(
+        self, document_id: UUID, *, after: int | None = None, limit: int = 50, offset: int = 0
+    ) -> Page[Chunk]:
+        """Chunks of the active version behind the ordinal ``after``, in reading order."""
+        params = {"after": after, "limit": limit, "offset": offset}
         return await self._transport.get(Page[Chunk], f"/v1/documents/{document_id}/chunks", params)
 
     async def activate(self, document_id: UUID, version_id: UUID) -> RunStarted:
