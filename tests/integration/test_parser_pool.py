@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -112,7 +113,7 @@ async def test_a_large_answer_comes_whole_and_the_loop_goes_on_meanwhile() -> No
                 ticks += 1
 
         ticking = asyncio.create_task(tick())
-        rows = [["n", "text"], *([n, "word " * 50] for n in range(40_000))]
+        rows: list[list[Any]] = [["n", "text"], *([n, "word " * 50] for n in range(40_000))]
         body = documents.comma_separated(rows)
         parsed = await pool.parse(ParseRequest(kind=DocumentType.CSV, body=body), timeout_seconds=120)
         ticking.cancel()
@@ -158,7 +159,7 @@ async def test_pages_do_not_wait_for_a_large_file(tmp_path: Path) -> None:
 
 
 async def test_a_document_that_only_needs_more_time_gets_it() -> None:
-    rows = [["n", "text"], *([n, "word " * 20] for n in range(15_000))]
+    rows: list[list[Any]] = [["n", "text"], *([n, "word " * 20] for n in range(15_000))]
     request = ParseRequest(kind=DocumentType.CSV, body=documents.comma_separated(rows))
     async with running(quick_seconds=0.05) as pool:
         parsed = await pool.parse(request, timeout_seconds=60)
@@ -238,7 +239,7 @@ async def test_nobody_waits_for_ever() -> None:
     async with running(quick_seconds=60, wait_seconds=0.2) as pool:
         work = asyncio.create_task(pool.parse(SLOW, timeout_seconds=60))
         await until(lambda: pool.busy == 1)
-        with pytest.raises(DependencyUnavailableError, match="within 0.2 seconds"):
+        with pytest.raises(DependencyUnavailableError, match=r"within 0\.2 seconds"):
             await pool.parse(PAGE, timeout_seconds=DEADLINE_SECONDS)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
@@ -291,11 +292,19 @@ async def test_closing_ends_all_processes_and_what_they_do() -> None:
 
 async def test_processes_see_no_secrets_and_no_files_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUERN_DATABASE_URL", "postgresql://user:hidden@db/x")
-    with Path(__file__).open("rb"):
+    with tempfile.TemporaryFile() as file:
+        os.set_inheritable(file.fileno(), True)  # noqa: FBT003 - its only form
         async with running() as pool:
-            (pid,) = pool.pids
-            assert b"hidden" not in Path(f"/proc/{pid}/environ").read_bytes()
-            assert not any(__file__ in os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir())
+            assert not any("hidden" in environment(pid) for pid in pool.pids)
+            assert all(len(open_files(pid)) <= 6 for pid in pool.pids)  # null, pipes in and out, and stderr
+
+
+def environment(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text()
+
+
+def open_files(pid: int) -> list[Path]:
+    return [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 PARENT = """

@@ -174,6 +174,21 @@ def test_charsets(body: bytes, charset: str | None) -> None:
     assert "Grüße" in page(body, content_type_charset=charset).markdown
 
 
+@pytest.mark.parametrize(
+    ("body", "charset", "letter"),
+    [
+        (b"<p>\xc8</p>", "iso-8859-2", "Č"),
+        (b"<p>\xc8</p>", "windows-1251", "И"),
+        (b"<meta charset=koi8-r><p>\xc8</p>", None, "\u0445"),
+        (b"<meta charset=koi8-r><p>\xc8</p>", "iso-8859-2", "Č"),
+    ],
+)
+def test_what_is_declared_counts_where_bytes_do_not_tell(
+    body: bytes, charset: str | None, letter: str
+) -> None:
+    assert page(body, content_type_charset=charset).markdown == letter
+
+
 def test_japanese_by_header() -> None:
     assert (
         "日本語"
@@ -199,6 +214,7 @@ def test_bytes_that_no_database_takes_are_gone() -> None:
         "<div id='cookie-consent'>NOISE</div>",
         "<div class='siteFooter'>NOISE</div>",
         "<footer>NOISE</footer>",
+        "<header><p>NOISE</p></header>",
         "<script>NOISE</script><style>NOISE</style><noscript>NOISE</noscript>",
         "<div role='navigation'>NOISE</div>",
         "<ul><li><a href=1>NOISE one</a><li><a href=2>two</a><li><a href=3>three</a></ul>",

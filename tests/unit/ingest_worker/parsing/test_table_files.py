@@ -165,6 +165,7 @@ def test_a_long_table_shows_its_start_and_changes_its_hash_with_every_row() -> N
         (DocumentType.XLSX, documents.xlsx({"s": []}), ErrorCode.EMPTY_CONTENT),
         (DocumentType.XLS, documents.comma_separated(), ErrorCode.CORRUPT_FILE),
         (DocumentType.XLS, documents.xls()[:1500], ErrorCode.CORRUPT_FILE),
+        (DocumentType.XLS, documents.xls()[:1000], ErrorCode.CORRUPT_FILE),
         (DocumentType.PARQUET, documents.parquet()[:-100], ErrorCode.CORRUPT_FILE),
         (DocumentType.PARQUET, b"PAR1", ErrorCode.CORRUPT_FILE),
         (DocumentType.PARQUET, b"PARE" + bytes(100), ErrorCode.ENCRYPTED),

@@ -151,8 +151,6 @@ class _Sections:
             if block.kind is Kind.HEADING:
                 yield from self._heading(block)
             else:
-                if self._bare:
-                    yield from self._flush_bare()
                 self._texts.extend(self._pieces(block))
                 self._fresh = False
         yield from self._leave(1)

@@ -131,10 +131,7 @@ class _Scanner:
             return
         if self._open is not None:
             self._open.lines.append(line)
-        if self._fence_mark not in line:
-            return
-        close = _FENCE_CLOSE.match(line)
-        if close is not None and close.group(1).startswith(self._fence_mark):
+        if self._fence_mark in line and _FENCE_CLOSE.match(line):
             self._fence_mark = ""
             self._close()
 

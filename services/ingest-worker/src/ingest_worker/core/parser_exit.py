@@ -8,6 +8,11 @@ from shared.errors import ErrorCode, WorkError
 
 _ALLOCATION_FAILED = "memory allocation of"  # what Rust's runtime writes before it aborts
 
+TOO_MUCH_MEMORY = (
+    "The document needs more memory than a parser is allowed: it is damaged, or too large. "
+    "Save it again, or split it into several files."
+)
+
 
 def timed_out(seconds: float) -> WorkError:
     """``parser_timeout``: not retried by itself, the same document would take as long again."""
@@ -35,7 +40,7 @@ def ended(returncode: int | None, said: str, *, cpu_seconds: float) -> WorkError
     if signal == SIGABRT and _ALLOCATION_FAILED in said:
         return WorkError(
             ErrorCode.TOO_LARGE,
-            "The document needs more memory than a parser is allowed. Split it into several files.",
+            TOO_MUCH_MEMORY,
             retryable=False,
         )
     how = f"signal {Signals(signal).name}" if signal in set(Signals) else f"exit code {returncode}"

@@ -18,6 +18,7 @@ import msgspec
 
 from ingest_worker.adapters.parsers.dispatch import parse
 from ingest_worker.adapters.parsers.limits import allow_cpu, die_with_parent, limit_memory
+from ingest_worker.adapters.parsers.source import is_rust_panic
 from ingest_worker.core.parser_frames import (
     CHUNKS_PER_FRAME,
     HEADER,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from ingest_worker.core.parse_request import ParseRequest
 
+_TRACED_CALLS = 5
 _GARBAGE_THRESHOLD = (
     50_000  # a document's objects are hardly ever cyclic; searching for cycles cost a tenth of the time
 )
@@ -102,8 +104,11 @@ def _answers(request: ParseRequest) -> Iterator[Answer]:
     except WorkError as error:
         yield Failed(error.code, error.sentence, error.retryable, _resident_bytes())
         return
-    except Exception as error:  # noqa: BLE001 - whatever a library raises at a hostile document is that document's failure
-        traceback.print_exc()
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_rust_panic(error):
+            raise
+        # Whatever a library raises at a hostile document is that document's failure.
+        traceback.print_exc(limit=-_TRACED_CALLS)
         yield _unexpected(error)
         return
     chunks = parsed.chunks
@@ -115,7 +120,7 @@ def _answers(request: ParseRequest) -> Iterator[Answer]:
     yield Finished(parsed, _resident_bytes())
 
 
-def _unexpected(error: Exception) -> Failed:
+def _unexpected(error: BaseException) -> Failed:
     return Failed(
         ErrorCode.PARSER_CRASHED,
         f"The parser failed at this document ({type(error).__name__}). Save or export it again, and try that.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from ingest_worker.core.parser_exit import TOO_MUCH_MEMORY
 from shared.content_types import DocumentType
 from shared.errors import ErrorCode, WorkError
 
@@ -38,7 +39,7 @@ def parse(request: ParseRequest) -> Parsed:
     except MemoryError as error:
         raise WorkError(
             ErrorCode.TOO_LARGE,
-            "The document needs more memory than a parser is allowed. Split it into several files.",
+            TOO_MUCH_MEMORY,
             retryable=False,
         ) from error
     except RecursionError as error:

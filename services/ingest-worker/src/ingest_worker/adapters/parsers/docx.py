@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 from xml.parsers.expat import ExpatError
 from xml.sax import SAXException
@@ -28,7 +29,7 @@ _PROPERTIES_BYTES = 100_000
 _TITLE = re.compile(rb"<dc:title>([^<]*)</dc:title>")
 _LANGUAGE = re.compile(rb"<dc:language>\s*([A-Za-z]{2})\b")
 _UNREADABLE = (
-    zipfile.BadZipFile, ExpatError, SAXException, KeyError, ValueError, IndexError, AttributeError, TypeError, OSError,
+    zipfile.BadZipFile, zlib.error, ExpatError, SAXException, KeyError, ValueError, IndexError, AttributeError, TypeError, OSError,
     NotImplementedError,
 )  # fmt: skip
 _NO_TITLE = ("word document", "document", "untitled")

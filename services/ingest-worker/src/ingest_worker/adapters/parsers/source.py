@@ -55,6 +55,11 @@ def open_binary(request: ParseRequest) -> Iterator[IO[bytes]]:
         yield io.BytesIO(request.body or b"")
 
 
+def is_rust_panic(error: BaseException) -> bool:
+    """Whether a library written in Rust met what it thought impossible: pyo3 raises that past ``except Exception``."""
+    return type(error).__name__ == "PanicException"
+
+
 def empty_file() -> WorkError:
     """``empty_content``: zero bytes."""
     return WorkError(ErrorCode.EMPTY_CONTENT, "The file is empty (0 bytes).", retryable=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
 from ingest_worker.adapters.parsers.office_zip import OLE_MAGIC, check_package
-from ingest_worker.adapters.parsers.source import corrupt, encrypted, read_head
+from ingest_worker.adapters.parsers.source import corrupt, encrypted, is_rust_panic, read_head
 from ingest_worker.adapters.parsers.table_builder import TableBuilder
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ def _parse(request: ParseRequest, what: str) -> Parsed:
         raise encrypted(what) from error
     except (CalamineError, OSError, ValueError) as error:
         raise corrupt(what, type(error).__name__) from error
+    except BaseException as error:
+        if is_rust_panic(error):  # calamine panics at several kinds of damaged XLS
+            raise corrupt(what) from error
+        raise
     return builder.result()
 
 
