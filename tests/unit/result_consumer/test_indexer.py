@@ -132,6 +132,7 @@ class Repairs:
 
     def __init__(self) -> None:
         self.broken: list[UUID] = []
+        self.postponed: set[UUID] = set()
         self.whole = asyncio.Event()
 
     async def take(self, *, at_most: int) -> list[ChunkToIndex]:
@@ -142,9 +143,18 @@ class Repairs:
 
     async def swap(self, batch: OpenBatch) -> int:
         self.broken = [chunk for chunk in self.broken if chunk not in {c.chunk_id for c in batch.chunks}]
-        if not self.broken:
-            self.whole.set()
+        self._look()
         return len(batch.chunks)
+
+    async def postpone(self, chunks: Sequence[ChunkToIndex]) -> None:
+        refused = {chunk.chunk_id for chunk in chunks}
+        self.broken = [c for c in self.broken if c not in refused] + [c for c in self.broken if c in refused]
+        self.postponed |= refused
+        self._look()
+
+    def _look(self) -> None:
+        if set(self.broken) <= self.postponed:
+            self.whole.set()
 
 
 class Embedder:
@@ -282,3 +292,13 @@ async def test_what_weaviate_lost_is_indexed_anew_and_outages_are_waited_for() -
     async with bench.running(), asyncio.timeout(10):
         await bench.repairs.whole.wait()
     assert sorted(one.chunk_id for one in bench.vectors.written) == [uid(n) for n in range(10)]
+
+
+async def test_a_chunk_that_is_refused_keeps_no_other_from_being_repaired() -> None:
+    bench = Bench({})
+    bench.repairs.broken = [uid(n) for n in range(10)]
+    bench.vectors.poison = uid(0)
+    async with bench.running(), asyncio.timeout(10):
+        await bench.repairs.whole.wait()
+    assert {one.chunk_id for one in bench.vectors.written} == {uid(n) for n in range(1, 10)}
+    assert bench.repairs.postponed == {uid(0)}

@@ -69,6 +69,10 @@ class Repairs(Protocol):
         """Serve the objects of a verified batch in the place of the broken ones."""
         ...
 
+    async def postpone(self, chunks: Sequence[ChunkToIndex]) -> None:
+        """Put these at the end of the line."""
+        ...
+
 
 class Registry(Protocol):
     """Which collection is current, and whose tenants live in it."""

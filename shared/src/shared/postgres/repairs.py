@@ -73,6 +73,15 @@ class PostgresRepairs:
 
         return await self._database.run(work)
 
+    async def postpone(self, chunks: Sequence[ChunkToIndex]) -> None:
+        """Put the repairs of these chunks at the end of the line: they were refused, others shall not wait."""
+
+        async def work(connection: Connection) -> None:
+            ids = [chunk.chunk_id for chunk in chunks]
+            await connection.execute(queries("repairs")["postpone"], ids, self._collection)
+
+        await self._database.run(work)
+
 
 async def _count(connection: Connection, ready: Sequence[Record]) -> None:
     counts = Counter((row["tenant_id"], row["collection"]) for row in ready)

@@ -27,6 +27,9 @@ UPDATE repairs SET owner_id = $1 WHERE object_id IN (
     ORDER BY r.noted_at LIMIT $3 FOR UPDATE OF r SKIP LOCKED)
 RETURNING object_id;
 
+-- name: postpone
+UPDATE repairs SET noted_at = now(), owner_id = NULL WHERE chunk_id = ANY ($1::uuid[]) AND collection = $2;
+
 -- name: chunks
 -- What is indexed anew for them, by tenant and document.
 SELECT c.id AS chunk_id, c.tenant_id, c.source_id, c.document_id, c.heading_path, c.text,

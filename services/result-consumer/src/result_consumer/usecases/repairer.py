@@ -9,6 +9,7 @@ import structlog
 from result_consumer.core.backlog import by_tenant
 from shared.errors import DependencyUnavailableError
 from shared.lifecycle import wait_or_stop
+from shared.observability.metrics import AUDIT_REPAIRED
 from shared.postgres.indexing import ObjectsTakenError
 from shared.vectors.errors import CollectionMissingError, TenantMissingError
 
@@ -48,6 +49,7 @@ class Repairer:
         self._writer = writer
         self._provide = provide
         self._batch_chunks = batch_chunks
+        self._size = batch_chunks
         self._every_seconds = every_seconds
         self._pause_max_seconds = pause_max_seconds
 
@@ -66,16 +68,29 @@ class Repairer:
                 pause = min(2 * pause, self._pause_max_seconds)
                 _log.warning("repair_waits", detail=str(error), seconds=pause)
             except Exception:  # noqa: BLE001  (one chunk that cannot be repaired must not end the loop)
-                pause = self._pause_max_seconds
-                _log.exception("repair_failed", seconds=pause)
+                pause = min(2 * pause, self._pause_max_seconds)
+                _log.exception("repair_refused", chunks=self._size, seconds=pause)
 
     async def run_once(self) -> int:
-        """Repair up to a batch's worth; returns how many objects were replaced."""
-        chunks = await self._repairs.take(at_most=self._batch_chunks)
+        """Repair up to a batch's worth; returns how many objects were replaced.
+
+        After a refusal batches are halved until the chunk that is refused stands alone; that one goes to the end
+        of the line, and the others do not wait for it.
+        """
         replaced = 0
-        for some in by_tenant(chunks, at_most=self._batch_chunks):
-            replaced += await self._repairs.swap(await self._writer.write(some))
+        for some in by_tenant(await self._repairs.take(at_most=self._size), at_most=self._size):
+            try:
+                replaced += await self._repairs.swap(await self._writer.write(some))
+            except (DependencyUnavailableError, ObjectsTakenError):
+                raise
+            except Exception:
+                self._size = max(1, len(some) // 2)
+                if len(some) == 1:
+                    await self._repairs.postpone(some)
+                raise
+        self._size = min(2 * self._size, self._batch_chunks)
         if replaced:
+            AUDIT_REPAIRED.inc("missing", amount=replaced)
             _log.info("objects_repaired", objects=replaced)
         return replaced
 
