@@ -208,7 +208,9 @@ class FakeGateway:
         return web.json_response(answer, status=202)
 
     async def _runs(self, request: web.Request) -> web.Response:
-        return web.json_response(shapes.page(list(self.runs.values()), request.query))
+        wanted = request.query.get("source_id")
+        found = [run for run in self.runs.values() if wanted in {None, run["source_id"]}]
+        return web.json_response(shapes.page(found[::-1], request.query))
 
     async def _run(self, request: web.Request) -> web.Response:
         run = self.runs.get(request.match_info["id"])

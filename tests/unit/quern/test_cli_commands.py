@@ -178,14 +178,20 @@ def test_retry_wants_exactly_one_choice(gateway: FakeGateway, words: list[str]) 
 def test_reindex_crawls_sites_and_repeats_uploads(gateway: FakeGateway) -> None:
     site = gateway.add_source()
     file = gateway.add_source("upload", name="a")
+    gateway.add_run(file["id"], "failed")
     last = gateway.add_run(file["id"], "succeeded")
-    file["last_run"] = {"id": last["id"], "status": "succeeded", "finished_at": shapes.LATER}
-    gateway.add_source("upload", name="b")
+    gateway.add_run(file["id"], "succeeded", type="activate")
+    gateway.add_run(file["id"], "skipped")  # its original was not kept
+    broken = gateway.add_source("upload", name="b")
+    only = gateway.add_run(broken["id"], "failed")
+    gateway.add_source("upload", name="c")
     ran = quern(gateway.url, "reindex", "--all", "--json")
     assert ran.code == 4
-    assert [item["status"] for item in ran.json["items"]] == ["succeeded", "succeeded", "refused"]
+    assert [item["status"] for item in ran.json["items"]] == ["succeeded"] * 3 + ["refused"]
+    assert "no run that could be done again" in ran.json["items"][3]["detail"]
     assert len(gateway.requests("POST", f"/v1/sources/{site['id']}/sync")) == 1
     assert len(gateway.requests("POST", f"/v1/jobs/{last['id']}/rerun")) == 1
+    assert len(gateway.requests("POST", f"/v1/jobs/{only['id']}/rerun")) == 1
 
 
 def test_reindex_takes_names(gateway: FakeGateway) -> None:

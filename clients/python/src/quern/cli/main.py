@@ -206,7 +206,7 @@ def reindex(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Take sources in again: crawl sites, do the last run of uploads once more.
+    """Take sources in again: crawl sites, do the last upload of files once more.
 
     Only what has changed is embedded and indexed again; an upload whose content is served already ends as
     skipped. Sources are named by id, URL, file name or name.

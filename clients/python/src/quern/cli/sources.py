@@ -14,6 +14,7 @@ from quern.cli.output import plain, table, word
 from quern.cli.progress import wait_for_runs
 from quern.cli.running import UsageError
 from quern.errors import ProblemError, WaitTimeoutError
+from quern.models import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from quern.cli.running import Session
-    from quern.models import Source
+    from quern.models import Run, Source
 
 POLL_SECONDS = 0.25
+RUNS_SEEN = 100
+"""How many of a source's latest runs are looked at."""
 
 
 class Reindexed(BaseModel):
@@ -44,7 +47,7 @@ class Reindexed(BaseModel):
 async def reindex(
     session: Session, names: Sequence[str], *, everything: bool, wait: bool, timeout_seconds: float
 ) -> ExitCode:
-    """Crawl sites again and do the last run of uploads again.
+    """Crawl sites again and do the last upload of files again.
 
     Raises:
         UsageError: neither sources nor all were named, or both.
@@ -74,13 +77,23 @@ async def _one(session: Session, source: Source) -> Reindexed:
     try:
         if source.type == "web":
             run_id = (await session.client.sources.sync(source.id)).run_id
-        elif source.last_run is None:
-            return made.model_copy(update={"detail": "It has no run that could be done again."})
         else:
-            run_id = (await session.client.jobs.rerun(source.last_run.id)).job_id
+            last = _repeatable((await session.client.runs.list(source_id=source.id, limit=RUNS_SEEN)).items)
+            if last is None:
+                return made.model_copy(update={"detail": "It has no run that could be done again."})
+            run_id = (await session.client.jobs.rerun(last.id)).job_id
     except ProblemError as error:
         return made.model_copy(update={"detail": str(error)})
     return made.model_copy(update={"run_id": run_id, "status": "queued"})
+
+
+def _repeatable(runs: Sequence[Run]) -> Run | None:
+    """The newest upload whose original is kept: that of a skipped one is not, it was there already."""
+    for status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+        for run in runs:
+            if run.type == "upload" and run.status is status:
+                return run
+    return None
 
 
 def _show(console: Console, done: Sequence[Reindexed]) -> None:
