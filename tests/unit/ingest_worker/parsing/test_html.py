@@ -263,6 +263,18 @@ def test_layout_tables_do_not_swallow_headings() -> None:
     assert parsed.chunks[0].heading_path[-1] == "Inside"
 
 
+@pytest.mark.parametrize("around", ["b", "strong", "code", "a href=x", "i", "font"])
+def test_code_inside_a_line_becomes_a_block(around: str) -> None:
+    parsed = page(
+        page_html(
+            "T",
+            f"<p>Run: <{around}><pre>make\ntest</pre></{around.split(maxsplit=1)[0]}></p><h2>Next</h2>{PROSE}",
+        )
+    )
+    assert "```\nmake\ntest\n```\n" in parsed.markdown + "\n"
+    assert parsed.chunks[-1].heading_path == ("T", "Next")
+
+
 def test_a_page_without_text_still_tells_its_links() -> None:
     parsed = page(page_html(body="<a href='next.html'><img src='x.png'></a>"))
     assert parsed.chunks == []

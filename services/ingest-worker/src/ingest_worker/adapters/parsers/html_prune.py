@@ -30,6 +30,9 @@ _NEVER_TEXT = (
 _LEAST_SHARE = 0.1  # pages that are lists of links through and through (an index) are kept whole
 
 
+_INLINE = frozenset(
+    {"a", "abbr", "b", "code", "em", "font", "i", "kbd", "samp", "small", "span", "strong", "tt", "u"}
+)
 _MAX_LAYOUT_DEPTH = 200
 _MAX_LAYOUT_TABLES = 50
 _MAX_LAID_OUT = 2_000
@@ -63,6 +66,7 @@ def prune(body: LexborNode) -> Content:
     _remove(walk.boilerplate)
     if walk.depth <= _MAX_LAYOUT_DEPTH:
         _dissolve_layout_tables(node)
+        _free_code(node)
     return Content(node, characters, walk.depth)
 
 
@@ -89,6 +93,18 @@ def _dissolve_layout_tables(node: LexborNode) -> None:
         block = LexborHTMLParser(f"<div>{cells}</div>").css_first("body > div")
         if block is not None:
             table.replace_with(block)
+
+
+def _free_code(node: LexborNode) -> None:
+    """Take code blocks out of bold, links and the like: Markdown has no fence inside a line."""
+    for block in node.css("pre"):
+        around = block.parent
+        while around is not None and around.tag in _INLINE:
+            outer = around.parent
+            around.unwrap()
+            around = outer
+    for link in node.css("pre a"):  # it would be written as [text](address), in the middle of the code
+        link.unwrap()
 
 
 def _depth(node: LexborNode) -> int:
