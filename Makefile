@@ -64,6 +64,7 @@ bench: setup ## Measure speed and memory beside well-known peers
 .PHONY: docs
 docs: venv ## Write the reference pages that are made from the code
 	@PYTHONPATH=tests $(RUN) -m support.reference_docs
+	@$(RUN) deploy/env/write.py
 
 .PHONY: clean
 clean: ## Stop the stack, remove the environment and the tools' caches; data and built servers stay

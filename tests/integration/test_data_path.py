@@ -12,6 +12,7 @@ from shared.postgres.claims import Ticket
 from shared.postgres.intake_errors import (
     AlreadyFinishedError,
     AlreadyRetriedError,
+    ConflictError,
     IngestInProgressError,
     NotFailedError,
     NotFoundError,

@@ -2,7 +2,7 @@
 -- In id order; roots before their pages. What a transaction must know to decide about a job.
 SELECT id, tenant_id, parent_id, root_id, source_id, document_id, type, handler, status, stage, epoch, attempt,
        max_attempts, retries, reclaims, seq, url_key, depth, is_seed, version_id, bytes_sha256, payload, config,
-       stats, total, error_code, worker_id, request_id
+       stats, total, error_code, worker_id, request_id, reason
 FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: families

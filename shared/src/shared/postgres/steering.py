@@ -21,7 +21,7 @@ from shared.postgres.intake_support import add_job, audit
 from shared.postgres.locks import Family, lock_documents, lock_family, lock_jobs
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, close_runs, finish_jobs, move_ledger
-from shared.states import TERMINAL, JobStatus
+from shared.states import TERMINAL, JobStatus, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,6 +180,8 @@ class PostgresSteering:
                 raise NotFoundError("job")
             if job["parent_id"] is not None or job["type"] not in {"crawler", "upload"}:
                 raise ConflictError("Only crawls and uploads can be run again: choose the run of this job.")
+            if job["type"] == "upload" and job["reason"] == Reason.DUPLICATE:
+                raise ConflictError("The bytes of this upload were there already, so they were not kept.")
             await self._repeat(connection, caller, job, run_id)
             await audit(connection, caller, "job.rerun", job_id, run_id=str(run_id))
             return run_id
