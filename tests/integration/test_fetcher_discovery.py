@@ -96,6 +96,13 @@ async def test_a_site_that_does_not_answer(site: TestSite, fetcher: Fetcher) -> 
     assert not policy_of(answer, site.url("")).available
 
 
+async def test_a_site_that_is_out_of_reach_is_not_a_matter_of_its_rules(fetcher: Fetcher) -> None:
+    with pytest.raises(WorkError) as refused:
+        await fetch_robots("http://127.0.0.1:1", fetcher=fetcher, timeout_seconds=1)
+    assert refused.value.code is ErrorCode.UNREACHABLE
+    assert refused.value.retryable
+
+
 async def test_rules_behind_redirects(site: TestSite, fetcher: Fetcher) -> None:
     site.redirect("/robots.txt", "/rules", 301)
     site.page("/rules", "User-agent: *\nDisallow: /", content_type="text/plain")

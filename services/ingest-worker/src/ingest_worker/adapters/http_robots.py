@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ingest_worker.core.fetching import FetchRequest
 from ingest_worker.core.robots import MAX_ROBOTS_BYTES, RobotsAnswer, robots_url
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from ingest_worker.adapters.fetcher import Fetcher
 
 
+_OUT_OF_REACH: Final = frozenset({ErrorCode.BLOCKED_ADDRESS, ErrorCode.UNREACHABLE, ErrorCode.TLS_ERROR})
+
+
 async def fetch_robots(origin: str, *, fetcher: Fetcher, timeout_seconds: float) -> RobotsAnswer:
-    """Fetch the rules of ``origin`` (``WebUrl.origin``); no answer is an answer, too.
+    """Fetch the rules of ``origin`` (``WebUrl.origin``); a refusal or a silence is an answer, too.
 
     Raises:
-        WorkError: ``blocked_address``, the one case in which the site itself is out of reach for good.
+        WorkError: ``blocked_address``, ``unreachable``, ``tls_error``: it is not the rules that are out of reach, but
+            the whole site.
     """
     request = FetchRequest(
         url=robots_url(origin), timeout_seconds=timeout_seconds, max_bytes=MAX_ROBOTS_BYTES, cut=True
@@ -31,7 +35,7 @@ async def fetch_robots(origin: str, *, fetcher: Fetcher, timeout_seconds: float)
 
 
 def _without_rules(error: WorkError) -> RobotsAnswer:
-    if error.code is ErrorCode.BLOCKED_ADDRESS:
+    if error.code in _OUT_OF_REACH:
         raise error
     if error.code is ErrorCode.TOO_MANY_REDIRECTS:
         return RobotsAnswer(HTTPStatus.NOT_FOUND)  # RFC 9309, section 2.3.1.2: as if there were none

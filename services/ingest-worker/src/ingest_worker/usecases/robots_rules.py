@@ -60,7 +60,7 @@ class RobotsRules:
 
         Raises:
             WorkError: ``robots_disallowed``; ``robots_unavailable`` while the rules are not known;
-                ``blocked_address``.
+                ``blocked_address``, ``unreachable`` or ``tls_error`` where the whole site is out of reach.
         """
         answer = await self._answer(url)
         policy = policy_of(answer, url.origin)
