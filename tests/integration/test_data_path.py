@@ -352,6 +352,8 @@ async def test_equal_bytes_are_stored_once(pipeline: Pipeline) -> None:
         first.document_id,
         first.source_id,
     )
+    with pytest.raises(ConflictError):
+        await pipeline.intake.rerun(caller=CALLER, job_id=third.run_id)
     await pipeline.assert_balanced()
 
 
