@@ -10,6 +10,7 @@ import structlog
 from shared.contracts.messages import TaskMessage, encode
 from shared.contracts.topics import INGEST_TASK
 from shared.errors import DependencyError
+from shared.observability.metrics import ANNOUNCED_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +77,7 @@ class Dispatcher:
         except DependencyError as error:
             _log.warning("announce_failed", dependency=error.dependency, error=str(error))
             return 0
+        ANNOUNCED_JOBS.inc("first", amount=len(messages))
         return len(messages)
 
     async def _publish(self, messages: Sequence[TaskMessage]) -> None:

@@ -24,7 +24,12 @@ from shared.dead_letters import DeadLetters
 from shared.heartbeat import Heartbeat
 from shared.net.lookup import SystemLookup
 from shared.net.resolver import Resolver
-from shared.observability.metrics import record_message, record_publish
+from shared.observability.metrics import (
+    PARSER_PROCESSES,
+    WORKER_SLOTS,
+    record_message,
+    record_publish,
+)
 from shared.postgres.claims import PostgresClaims, PostgresHosts
 from shared.postgres.database import EVERY_TENANT
 from shared.postgres.dead_letters import PostgresDeadLetters
@@ -90,7 +95,13 @@ async def start(life: Lifecycle) -> None:
         presence=presence,
         every_seconds=settings.heartbeat_seconds,
         slots=settings.worker_slots,
-        also=_Backpressure(claims=claims, consumer=consumer, most=settings.unstored_results_max),
+        also=_Pulse(
+            claims=claims,
+            consumer=consumer,
+            parser=parser,
+            slots=settings.worker_slots,
+            unstored_max=settings.unstored_results_max,
+        ),
     )
     keep_alive(life, heartbeat)
     await consumer.start()
@@ -142,16 +153,25 @@ def _works(settings: WorkerSettings, *, postgres: Database, web: Web, parser: Pa
     }
 
 
-class _Backpressure:
-    """Takes no new tasks while more results than the limit wait to be stored."""
+class _Pulse:
+    """With each sign of life: no new tasks while too many results wait to be stored, and how busy this worker is."""
 
-    def __init__(self, *, claims: Claims, consumer: Consumer, most: int) -> None:
+    def __init__(
+        self, *, claims: Claims, consumer: Consumer, parser: ParserPool, slots: int, unstored_max: int
+    ) -> None:
         self._claims = claims
         self._consumer = consumer
-        self._most = most
+        self._parser = parser
+        self._slots = slots
+        self._unstored_max = unstored_max
 
     async def __call__(self) -> None:
-        if await self._claims.unstored() > self._most:
+        busy = self._consumer.in_flight
+        WORKER_SLOTS.set(busy, "busy")
+        WORKER_SLOTS.set(max(0, self._slots - busy), "free")
+        PARSER_PROCESSES.set(self._parser.busy, "busy")
+        PARSER_PROCESSES.set(max(0, len(self._parser.pids) - self._parser.busy), "idle")
+        if await self._claims.unstored() > self._unstored_max:
             self._consumer.pause()
         else:
             self._consumer.resume()

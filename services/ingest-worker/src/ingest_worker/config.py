@@ -13,7 +13,10 @@ class WorkerSettings(CommonSettings, NsqSettings, PipelineSettings, CrawlSetting
     """All of them."""
 
     worker_slots: PositiveInt = Field(16, description="pages and files that one worker works on at once")
-    parser_processes: PositiveInt = Field(1, description="parser processes of one worker, at most")
+    parser_processes: PositiveInt = Field(
+        1,
+        description="parser processes of one worker for pages and small files; one for large files comes on top",
+    )
     page_parse_timeout_seconds: PositiveFloat = Field(
         60.0, description="seconds for parsing one page; then its parser process is ended"
     )

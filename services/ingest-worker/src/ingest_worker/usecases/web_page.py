@@ -128,7 +128,6 @@ class WebPage:
 
     async def _read_lists(self, visit: _Visit, final: WebUrl, policy: RobotsPolicy | None) -> None:
         """The seed's site is asked once for its own lists of pages."""
-
         use_sitemap, use_llms = visit.config.get("use_sitemap", True), visit.config.get("use_llms_txt", True)
         if not (use_sitemap or use_llms) or visit.config.get("max_depth", 2) < 1:
             return

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.observability.metrics import ANNOUNCED_JOBS
 from shared.queue.errors import QueueUnavailableError
 
 if TYPE_CHECKING:
@@ -31,5 +30,4 @@ class AnnounceWaiting:
         if not self._queue.ready:
             raise QueueUnavailableError("There is no connection to nsqd: jobs wait in Postgres.")
         announced = await self._announcing.announce()
-        ANNOUNCED_JOBS.inc("first", amount=announced)
         return {"announced": announced}
