@@ -93,13 +93,14 @@ CROSS JOIN LATERAL (
       AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.id = w.waits_for AND e.status IN ('queued', 'running'))
     ORDER BY w.seq LIMIT $1
 ) j
-WHERE t.deleted_at IS NULL;
+WHERE t.deleted_at IS NULL
+ORDER BY j.seq;
 
 -- name: waiting_pages
 -- Per open run whose turn it is, in the order of discovery.
 SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq, coalesce(h.pace_seconds, 0) AS pace_seconds
 FROM (
-    SELECT r.id FROM jobs r
+    SELECT r.id, r.updated_at FROM jobs r
     WHERE r.type = 'crawler' AND r.status IN ('queued', 'running')
       AND NOT EXISTS (
           SELECT 1 FROM jobs e WHERE e.source_id = r.source_id AND e.parent_id IS NULL
@@ -112,7 +113,8 @@ CROSS JOIN LATERAL (
       AND w.parent_id IS NOT NULL AND w.available_at <= now()
     ORDER BY w.seq LIMIT $1
 ) j
-LEFT JOIN hosts h ON h.key = j.host;
+LEFT JOIN hosts h ON h.key = j.host
+ORDER BY r.updated_at, j.root_id, j.seq;
 
 -- name: announce
 UPDATE jobs SET announced_at = now(), announcements = announcements + 1
