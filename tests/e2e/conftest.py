@@ -28,7 +28,8 @@ def stack_environment() -> dict[str, str]:
         "QUERN_SHUTDOWN_GRACE_SECONDS": "4",
         "QUERN_RETRY_BASE_SECONDS": "0.3",
         "QUERN_DEAD_RETRY_SECONDS": "8",
-        "QUERN_SUPERSEDED_GRACE_SECONDS": "5",
+        "QUERN_SUPERSEDED_GRACE_SECONDS": "3",
+        "QUERN_SEARCH_DEADLINE_SECONDS": "2.5",
         "QUERN_ANNOUNCE_AGAIN_SECONDS": "3",
         "QUERN_RESULT_DEADLINE_SECONDS": "8",
         "QUERN_INDEX_LEASE_SECONDS": "8",
@@ -47,7 +48,7 @@ def stack_environment() -> dict[str, str]:
         "QUERN_UPKEEP_PERIOD_SECONDS": "1",
         "QUERN_FIGURES_PERIOD_SECONDS": "2",
         "QUERN_AUDIT_PERIOD_SECONDS": "2",
-        "QUERN_ABANDONED_SECONDS": "6",
+        "QUERN_ABANDONED_SECONDS": "5",
     }
 
 

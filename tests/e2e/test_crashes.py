@@ -124,7 +124,7 @@ async def test_nsqd_loses_its_data_in_the_middle(
 ) -> None:
     source_id, run_id = await quern.add_site(held.url("/"))
     await in_the_middle(held)
-    await truth.wipe_nsqd()
+    await truth.wipe("nsqd")
     release(held)
     await assert_nothing_was_lost(quern, run_id)
     await same_as_undisturbed(quern, truth, held, twin, source_id)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from collections import Counter
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from support.client import until
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from support.stacks import StackUnderTest
 
 TENANT: Final = "default"
+DIMENSIONS: Final = 256
 LISTED_AT_ONCE: Final = 500
 ASKED_AT_ONCE: Final = 50
 QUIET_SECONDS: Final = 60.0
@@ -96,8 +98,7 @@ class Truth:
 
         Weaviate compares all vectors of so few objects; one that lost its vector is not among them.
         """
-        # With a filter, GraphQL does not take the alias.
-        name = (await self._weaviate("GET", "/v1/aliases/Chunks"))["class"]
+        name = await self._collection()
         found: dict[str, set[str]] = {}
         keys = list(object_ids)
         for documents in (keys[at : at + ASKED_AT_ONCE] for at in range(0, len(keys), ASKED_AT_ONCE)):
@@ -113,15 +114,43 @@ class Truth:
                 found[key] = {hit["_additional"]["id"] for hit in answer["data"]["Get"][f"d{n}"]}
         return found
 
+    async def take_object(self, object_id: str) -> None:
+        """Remove an object behind everybody's back."""
+        await self._weaviate("DELETE", f"/v1/objects/{await self._collection()}/{object_id}?tenant={TENANT}")
+
+    async def plant_object(self, properties: dict[str, str]) -> None:
+        """Add an object that nobody knows, with a vector that is as good as any."""
+        vector = [1.0] + [0.0] * (DIMENSIONS - 1)
+        planted = {"class": await self._collection(), "tenant": TENANT, "properties": properties}
+        await self._weaviate("POST", "/v1/objects", json=planted | {"vectors": {"content": vector}})
+
+    async def _collection(self) -> str:
+        """What the alias stands for: not everywhere does Weaviate take the alias itself."""
+        name: str = (await self._weaviate("GET", "/v1/aliases/Chunks"))["class"]
+        return name
+
+    async def _is_provided(self) -> bool:
+        """Whether collection, alias and tenant are there; an empty Weaviate has none of them."""
+        alias = await self._ask("GET", "/v1/aliases/Chunks")
+        if alias is None:
+            return False
+        return await self._ask("GET", f"/v1/schema/{alias['class']}/tenants/{TENANT}") is not None
+
     async def _weaviate(self, method: str, path: str, **options: Any) -> Any:
+        body = await self._ask(method, path, **options)
+        assert body is not None, f"Weaviate has no {path}"
+        return body
+
+    async def _ask(self, method: str, path: str, **options: Any) -> Any:
+        """Ask Weaviate; None for what is not there."""
         file = self.stack.file
         headers = {"Authorization": f"Bearer {file.weaviate_api_key}"}
-        async with self._session.request(
-            method, file.weaviate_url + path, headers=headers, **options
-        ) as response:
-            body = await response.json()
-            assert response.status == 200, body
-            return body
+        url = file.weaviate_url + path
+        async with self._session.request(method, url, headers=headers, **options) as response:
+            if response.status == HTTPStatus.NOT_FOUND:
+                return None
+            assert response.ok, await response.text()
+            return await response.json() if response.content_type == "application/json" else {}
 
     # NSQ
 
@@ -149,14 +178,6 @@ class Truth:
             found: list[dict[str, Any]] = (await response.json(content_type=None))["topics"]
             return found
 
-    async def wipe_nsqd(self) -> None:
-        """Take nsqd's data away under it, and kill it; the supervisor starts it with nothing."""
-        await asyncio.to_thread(self.stack.pause, "nsqd")
-        for path in self.stack.layout.nsqd.iterdir():
-            await asyncio.to_thread(shutil.rmtree if path.is_dir() else type(path).unlink, path)
-        old = self.stack.kill9("nsqd")
-        await asyncio.to_thread(self.stack.wait_replaced, "nsqd", old)
-
     # Processes and files
 
     def blobs(self) -> set[Path]:
@@ -166,6 +187,13 @@ class Truth:
     async def kill9(self, name: str) -> None:
         """Kill a process and wait until its successor is there."""
         await asyncio.to_thread(self.stack.wait_replaced, name, self.stack.kill9(name))
+
+    async def wipe(self, name: str) -> None:
+        """Take a server's data away under it, and kill it; the supervisor starts it with nothing."""
+        await asyncio.to_thread(self.stack.pause, name)
+        for path in (self.stack.layout.root / name).iterdir():
+            await asyncio.to_thread(shutil.rmtree if path.is_dir() else type(path).unlink, path)
+        await self.kill9(name)
 
     async def metric(self, name: str, *, of: str) -> float:
         """A metric, summed over its labels and over all processes whose name begins with ``of``."""
@@ -214,6 +242,8 @@ class Truth:
             ledger = await response.json()
         if not ledger["balanced"] or ledger["in_flight"]:
             return [f"ledger: {ledger}"]
+        if not await self._is_provided():
+            return ["Weaviate has no place for objects"]
         expected = {row["chunk_id"]: row for row in await self.rows(EXPECTED_CHUNKS)}
         objects = await self.objects()
         present = Counter(item["chunk_id"] for item in objects)
