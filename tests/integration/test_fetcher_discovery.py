@@ -259,3 +259,11 @@ async def test_secrets_of_the_source_are_sent_to_its_own_lists_alone(
         assert "Authorization" not in other.requests[0].headers
     sent = {request.path: request.headers.get("Authorization") for request in site.requests}
     assert sent == {"/robots.txt": None, "/llms.txt": "Bearer abc", "/sitemap.xml": "Bearer abc"}
+
+
+async def test_lists_of_another_host_than_the_source_get_no_secrets(site: TestSite, fetcher: Fetcher) -> None:
+    await discovered(
+        site, fetcher, headers={"Authorization": "Bearer abc"}, headers_for="http://source.test/"
+    )
+    assert {request.path for request in site.requests} == {"/robots.txt", "/llms.txt", "/sitemap.xml"}
+    assert all("Authorization" not in request.headers for request in site.requests)

@@ -33,6 +33,7 @@ CLAIM = Claim(
     is_seed=True,
     host="https://site.test:443",
     secret_headers={"Authorization": "secret"},
+    source_url="https://site.test/",
     etag=None,
     last_modified=None,
 )

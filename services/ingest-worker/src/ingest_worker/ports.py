@@ -72,6 +72,7 @@ class Web(Protocol):
         scope: ScopeRules,
         robots: RobotsPolicy,
         headers: Mapping[str, str],
+        headers_for: str,
         use_sitemap: bool,
         use_llms_txt: bool,
         max_links: int,

@@ -32,6 +32,7 @@ class Claim:
     Attributes:
         config: the run's settings.
         secret_headers: header values of the source's crawl, never logged or passed on.
+        source_url: whose secrets they are, and where the crawl's scope begins; None for an upload.
         etag: of the copy that is being served; None where it must be fetched anew.
         last_modified: likewise.
     """
@@ -50,6 +51,7 @@ class Claim:
     is_seed: bool
     host: str | None
     secret_headers: dict[str, str]
+    source_url: str | None
     etag: str | None
     last_modified: str | None
 
@@ -71,6 +73,7 @@ def _claim(row: Record) -> Claim:
         is_seed=row["is_seed"],
         host=row["host"],
         secret_headers=row["secret_headers"],
+        source_url=row["source_url"],
         etag=row["etag"] if served else None,
         last_modified=row["last_modified"] if served else None,
     )

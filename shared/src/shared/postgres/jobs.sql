@@ -159,7 +159,7 @@ WITH wanted AS (
     FROM wanted w, sources s
     WHERE j.id = w.id AND s.id = j.source_id AND s.status = 'live'
     RETURNING j.id, j.epoch, j.tenant_id, j.root_id, j.source_id, j.document_id, j.handler, j.attempt, j.request_id,
-        j.payload, j.url_key, j.depth, j.is_seed, j.host, s.secret_headers
+        j.payload, j.url_key, j.depth, j.is_seed, j.host, s.secret_headers, s.url AS source_url
 )
 SELECT c.*, r.config, p.etag, p.last_modified,
        -- Asking "only if changed" is right only while the unchanged page is being served.

@@ -55,19 +55,23 @@ async def discover(
     fetcher: Fetcher,
     limits: DiscoveryLimits,
     headers: Mapping[str, str] | None = None,
+    headers_for: str = "",
     use_sitemap: bool = True,
     use_llms_txt: bool = True,
 ) -> Discovered:
     """Ask the seed's site for its lists of pages.
 
     Whatever goes wrong with a list is a note: a site without them, or with broken ones, is crawled by its
-    links. Reading and judging up to ``max_links`` addresses happens in a thread, as the event loop keeps
+    links. Secret ``headers`` are sent to the origin of ``headers_for`` alone, by default the seed's: a seed that
+    was redirected may lie elsewhere than the source. Reading and judging up to ``max_links`` addresses happens in a thread, as the event loop keeps
     leases alive meanwhile.
 
     Raises:
         InvalidUrlError: ``seed_url`` is no web address.
     """
-    probe = _Probe(parse_web_url(seed_url), fetcher, robots, limits, headers or {})
+    probe = _Probe(
+        parse_web_url(seed_url), fetcher, robots, limits, headers=headers or {}, headers_for=headers_for
+    )
     try:
         async with asyncio.timeout(limits.timeout_seconds):
             if use_llms_txt:
@@ -95,7 +99,9 @@ class _Probe:
         fetcher: Fetcher,
         robots: RobotsPolicy,
         limits: DiscoveryLimits,
+        *,
         headers: Mapping[str, str],
+        headers_for: str,
     ) -> None:
         self.listings: list[Listing] = []
         self.notes: list[str] = []
@@ -104,6 +110,7 @@ class _Probe:
         self._robots = robots
         self._limits = limits
         self._headers = headers
+        self._headers_for = headers_for or seed.href
         self._requests = 0
 
     async def read_manifest(self) -> None:
@@ -176,7 +183,7 @@ class _Probe:
             timeout_seconds=self._limits.request_timeout_seconds,
             max_bytes=self._limits.max_list_bytes,
             headers=self._headers,
-            headers_for=self._seed.href,
+            headers_for=self._headers_for,
         )
         try:
             return await self._fetcher.fetch(request)

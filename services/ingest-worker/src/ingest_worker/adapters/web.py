@@ -41,6 +41,7 @@ class GuardedWeb:
         scope: ScopeRules,
         robots: RobotsPolicy,
         headers: Mapping[str, str],
+        headers_for: str,
         use_sitemap: bool,
         use_llms_txt: bool,
         max_links: int,
@@ -53,6 +54,7 @@ class GuardedWeb:
             fetcher=self._fetcher,
             limits=replace(self._discovery, max_links=min(max_links, self._discovery.max_links)),
             headers=headers,
+            headers_for=headers_for,
             use_sitemap=use_sitemap,
             use_llms_txt=use_llms_txt,
         )

@@ -112,7 +112,7 @@ class WebPage:
                 timeout_seconds=self._limits.page_timeout_seconds,
                 max_bytes=self._limits.page_max_bytes,
                 headers=claim.secret_headers,
-                headers_for=visit.config.get("seed_url") or visit.url.href,
+                headers_for=visit.source_url,
                 etag=claim.etag,
                 last_modified=claim.last_modified,
                 accepts=is_readable,
@@ -137,6 +137,7 @@ class WebPage:
             scope=visit.rules,
             robots=policy or RobotsPolicy(),
             headers=visit.claim.secret_headers,
+            headers_for=visit.source_url,
             use_sitemap=use_sitemap,
             use_llms_txt=use_llms,
             max_links=visit.config.get("max_pages", 1000),
@@ -209,17 +210,17 @@ class _Visit:
         self.config: dict[str, Any] = claim.config
         self.url = parse_web_url(str(claim.payload["url"]))
         self.respects_robots = bool(self.config.get("respect_robots", True))
-        self.rules = self._rules(self.config.get("scope_url") or self.config.get("seed_url"))
+        self.source_url = claim.source_url or self.url.href
+        self.rules = self._rules(self.config.get("scope_url") or self.source_url)
         self.listed: list[WebUrl] = []
         self.seconds: dict[str, float] = {}
         self.logs: list[LogLine] = []
 
-    def _rules(self, scope_url: str | None) -> ScopeRules:
+    def _rules(self, scope_url: str) -> ScopeRules:
         config = self.config
-        site = parse_web_url(scope_url).site if scope_url else self.url.site
         return ScopeRules(
             CrawlScope(
-                sites=frozenset({site}),
+                sites=frozenset({parse_web_url(scope_url).site}),
                 max_depth=config.get("max_depth", 2),
                 include=tuple(config.get("include") or ()),
                 exclude=tuple(config.get("exclude") or ()),
