@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import pytest
+
 from ingest_worker.core.discovered import Discovered
 from ingest_worker.core.fetching import Fetched, FetchRequest
 from ingest_worker.core.robots import RobotsAnswer
 from ingest_worker.usecases.robots_rules import RobotsRules
 from ingest_worker.usecases.web_page import PageLimits, WebPage
 from shared.contracts.content import Chunk, Parsed
+from shared.errors import ErrorCode, WorkError
 from shared.postgres.claims import Claim, KeptRobots, Ticket
 from shared.states import Handler
 
@@ -136,6 +139,44 @@ async def test_the_scope_is_that_of_the_source_and_not_of_the_page() -> None:
     result = await page_of(Web(), links=links).do(claim_of("https://other.test/a"))
     assert result.page is not None
     assert [link.url for link in result.page.links] == ["https://site.test/b"]
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        (SOURCE, "https://site.test/private/x"),
+        ("https://site.test/a", "https://site.test/private/x"),
+        # Of another origin the rules are known only after the redirect: the page is fetched, but not read.
+        (SOURCE, "https://other.test/private/x"),
+    ],
+)
+async def test_a_redirect_to_a_page_that_robots_txt_forbids_ends_as_forbidden(url: str, target: str) -> None:
+    web = Web(redirects={url: target}, robots="User-agent: *\nDisallow: /private/")
+    with pytest.raises(WorkError) as caught:
+        await page_of(web).do(claim_of(url))
+    assert caught.value.code == ErrorCode.ROBOTS_DISALLOWED
+    assert web.discovered == []
+
+
+async def test_a_forbidden_redirect_on_the_same_site_is_not_asked_for() -> None:
+    web = Web(robots="User-agent: *\nDisallow: /private/")
+    await page_of(web).do(claim_of(SOURCE))
+    follows = web.asked[0].follows
+    assert follows is not None
+    assert not follows("https://site.test/private/x")
+    assert follows("https://site.test/public/x")
+
+
+async def test_a_redirect_is_followed_anywhere_on_the_site_where_robots_txt_is_not_asked_for() -> None:
+    web = Web(redirects={SOURCE: "https://site.test/private/x"}, robots="User-agent: *\nDisallow: /")
+    result = await page_of(web).do(claim_of(SOURCE, respect_robots=False))
+    assert result.content is not None
+
+
+async def test_a_redirect_out_of_the_scope_is_skipped_and_no_failure() -> None:
+    web = Web(redirects={"https://site.test/a": "https://other.test/private/x"})
+    result = await page_of(web).do(claim_of("https://site.test/a"))
+    assert (result.skipped, result.content, result.failure) == ("scope", None, None)
 
 
 async def test_the_scope_follows_a_seed_that_has_moved_for_good() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ingest_worker.core.fetching import FetchRequest
 from ingest_worker.core.page_report import page_report
 from ingest_worker.core.parse_request import ParseRequest
-from ingest_worker.core.robots import RobotsPolicy
+from ingest_worker.core.robots import RobotsPolicy, disallowed_error
 from ingest_worker.core.scope import CrawlScope, ScopeRules
 from shared.content_types import HEAD_BYTES, MEDIA_TYPES, DocumentType, detect_type
 from shared.contracts.messages import ContentReport, FailureReport, LogLine, ResultMessage
@@ -80,13 +80,14 @@ class WebPage:
         """
         visit = _Visit(claim)
         policy = await self._robots.check(visit.url) if visit.respects_robots else None
+        visit.policy = policy
         await self._keep_pace(visit, policy)
         fetched = await self._fetch(visit)
         visit.seconds["fetch"] = fetched.elapsed_seconds
         if fetched.refused_redirect is not None:
             return self._refused(visit, fetched)
         final = parse_web_url(fetched.final_url)
-        if visit.respects_robots and final.origin != visit.url.origin:
+        if visit.respects_robots and final.href != visit.url.href:
             policy = await self._robots.check(final)
         if claim.is_seed:
             visit.move(fetched)
@@ -116,13 +117,15 @@ class WebPage:
                 etag=claim.etag,
                 last_modified=claim.last_modified,
                 accepts=is_readable,
-                follows=None if claim.is_seed else visit.follows,
+                follows=visit.follows,
             )
         )
 
     def _refused(self, visit: _Visit, fetched: Fetched) -> ResultMessage:
         target = parse_web_url(fetched.refused_redirect or "")
-        reason = visit.rules.verdict(target, depth=0) or Reason.SCOPE
+        reason = visit.out_of_scope(target)
+        if reason is None:
+            raise disallowed_error(target.host)
         line = LogLine(level="info", message="redirect_not_followed", fields={"target": target.href})
         return visit.result(skipped=reason, logs=[line])
 
@@ -212,6 +215,7 @@ class _Visit:
         self.respects_robots = bool(self.config.get("respect_robots", True))
         self.source_url = claim.source_url or self.url.href
         self.rules = self._rules(self.config.get("scope_url") or self.source_url)
+        self.policy: RobotsPolicy | None = None
         self.listed: list[WebUrl] = []
         self.seconds: dict[str, float] = {}
         self.logs: list[LogLine] = []
@@ -235,8 +239,15 @@ class _Visit:
             self.rules = self._rules(fetched.permanent_redirect_target)
 
     def follows(self, target: str) -> bool:
-        """Whether a redirect stays inside the scope."""
-        return self.rules.verdict(parse_web_url(target), depth=0) is None
+        """Whether a redirect stays inside the scope and, on the page's own site, inside what robots.txt allows."""
+        url = parse_web_url(target)
+        if self.policy is not None and url.origin == self.url.origin and not self.policy.allows(url.href):
+            return False
+        return self.out_of_scope(url) is None
+
+    def out_of_scope(self, target: WebUrl) -> Reason | None:
+        """Why a redirect leaves the scope, if it does; the seed's own decide where the scope is."""
+        return None if self.claim.is_seed else self.rules.verdict(target, depth=0)
 
     def result(
         self,
