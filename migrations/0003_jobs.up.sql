@@ -183,11 +183,15 @@ CREATE TABLE crawl_pages (
     content_hash text,
     -- Links in scope, whatever their depth: what an unchanged page (304, no body) still leads to.
     links text[] NOT NULL DEFAULT '{}',
+    -- The try that these links are from: further parts of its result are added to them.
+    links_of uuid,
     fetched_at timestamptz,
     PRIMARY KEY (source_id, url_key)
 );
 -- A finished page writes its fate; pages that a complete run did not reach.
 CREATE INDEX crawl_pages_of_run ON crawl_pages (source_id, run_id);
+-- How many links that are not followed are listed already.
+CREATE INDEX crawl_pages_refused ON crawl_pages (source_id) WHERE job_id IS NULL;
 CREATE INDEX crawl_pages_of_job ON crawl_pages (job_id) WHERE job_id IS NOT NULL;
 
 CREATE TABLE hosts (

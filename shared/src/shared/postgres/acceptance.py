@@ -9,7 +9,7 @@ from shared.clock import new_id
 from shared.ids import document_id
 from shared.postgres.intake_errors import NotFoundError, SourceExistsError
 from shared.postgres.intake_support import add_job, audit, find_group
-from shared.postgres.locks import lock_documents
+from shared.postgres.locks import lock_documents, lock_sources
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, finish_jobs
 from shared.states import Handler, JobStatus, Reason
@@ -281,13 +281,14 @@ class PostgresAcceptance:
     async def _settled_duplicate(
         self, connection: Connection, caller: Caller, group: UUID, facts: UploadFacts
     ) -> AcceptedUpload | None:
-        active = await connection.fetchrow(
-            queries("document_versions")["active_with_hash"], caller.tenant_id, facts.sha256, group
-        )
+        arguments = (caller.tenant_id, facts.sha256, group, None)
+        active = await connection.fetchrow(queries("document_versions")["active_with_hash"], *arguments)
         if active is None:
             return None
-        # Another version of that file may be on its way: then what is active now is not what will be.
-        if await connection.fetch(queries("jobs")["open_runs_of_source"], active["source_id"]):
+        # Under that source's lock it can be neither deleted nor replaced: look again.
+        await lock_sources(connection, [active["source_id"]])
+        active = await connection.fetchrow(queries("document_versions")["active_with_hash"], *arguments)
+        if active is None:
             return None
         await self._add_upload(
             connection,

@@ -1,6 +1,15 @@
 -- name: of_keys
--- Who stands for these pages in which run, and what is known of them.
-SELECT url_key, run_id, job_id, links FROM crawl_pages WHERE source_id = $1 AND url_key = ANY ($2::text[]);
+-- Who stands for these pages in which run, and what is known of them. A job that ended without content has fallen:
+-- it stands for nothing, though its page was seen.
+SELECT p.url_key, p.run_id, p.job_id, p.links, p.depth,
+       coalesce(j.status = 'skipped' AND j.reason IN ('canonical', 'gone', 'robots', 'scope', 'type'), false) AS fallen
+FROM crawl_pages p LEFT JOIN jobs j ON j.id = p.job_id
+WHERE p.source_id = $1 AND p.url_key = ANY ($2::text[]);
+
+-- name: lower
+-- Found again on a shorter path.
+UPDATE crawl_pages p SET depth = k.depth FROM unnest($2::text[], $3::integer[]) AS k (url_key, depth)
+WHERE p.source_id = $1 AND p.url_key = k.url_key AND p.depth > k.depth;
 
 -- name: register
 -- The frontier: under the source's lock, so that each page is taken once in a run.
@@ -20,7 +29,8 @@ FROM unnest($5::text[], $6::text[], $7::text[]) AS k (url_key, url, reason)
 ON CONFLICT (source_id, url_key) DO NOTHING;
 
 -- name: count_refused
-SELECT count(*) FROM crawl_pages WHERE source_id = $1 AND run_id = $2 AND job_id IS NULL;
+-- Counted up to the limit and no further.
+SELECT count(*) FROM (SELECT 1 FROM crawl_pages WHERE source_id = $1 AND job_id IS NULL LIMIT $2) listed;
 
 -- name: fetched
 -- What the last fetch said. New content comes without validators: they follow when it is activated.
@@ -29,11 +39,12 @@ UPDATE crawl_pages p SET
     etag = CASE WHEN k.new_content THEN NULL ELSE coalesce(k.etag, p.etag) END,
     last_modified = CASE WHEN k.new_content THEN NULL ELSE coalesce(k.last_modified, p.last_modified) END,
     links = CASE WHEN k.links IS NULL THEN p.links
-                 WHEN k.further THEN p.links || ARRAY(SELECT jsonb_array_elements_text(k.links::jsonb))
-                 ELSE ARRAY(SELECT jsonb_array_elements_text(k.links::jsonb)) END
+                 WHEN p.links_of = k.links_of THEN p.links || ARRAY(SELECT jsonb_array_elements_text(k.links::jsonb))
+                 ELSE ARRAY(SELECT jsonb_array_elements_text(k.links::jsonb)) END,
+    links_of = CASE WHEN k.links IS NULL THEN p.links_of ELSE k.links_of END
 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::boolean[], $6::text[], $7::text[], $8::text[],
-        $9::boolean[])
-    AS k (source_id, url_key, document_id, http_status, new_content, etag, last_modified, links, further)
+        $9::uuid[])
+    AS k (source_id, url_key, document_id, http_status, new_content, etag, last_modified, links, links_of)
 WHERE p.source_id = k.source_id AND p.url_key = k.url_key;
 
 -- name: activated

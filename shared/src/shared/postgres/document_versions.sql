@@ -27,12 +27,22 @@ WHERE v.job_id = p.job_id AND v.epoch = p.epoch AND v.job_id = ANY ($1::uuid[]);
 SELECT j.id AS job_id, v.id AS version_id, v.document_id, v.chunk_count, v.run_seq
 FROM jobs j JOIN document_versions v ON v.id = j.version_id WHERE j.id = ANY ($1::uuid[]);
 
+-- name: sources_of_uploads
+-- Sources that hold the bytes of these uploads now: locked with their own, since what is said of them must stay true.
+SELECT DISTINCT v.source_id FROM jobs j
+JOIN document_versions v ON v.tenant_id = j.tenant_id AND v.content_hash = j.bytes_sha256 AND v.is_active
+WHERE j.id = ANY ($1::uuid[]) AND j.type = 'upload';
+
 -- name: active_with_hash
 -- The active upload with these bytes in this group.
 SELECT v.document_id, v.source_id FROM document_versions v
 JOIN sources s ON s.id = v.source_id
 WHERE v.tenant_id = $1 AND v.content_hash = $2 AND v.is_active
   AND s.group_id = $3 AND s.type = 'upload' AND s.status = 'live'
+  -- Another version of that file may be on its way: then what is active now is not what will be.
+  AND NOT EXISTS (
+      SELECT 1 FROM jobs o WHERE o.source_id = s.id AND o.parent_id IS NULL AND o.status IN ('queued', 'running')
+        AND o.id IS DISTINCT FROM $4)
 ORDER BY v.seq LIMIT 1;
 
 -- name: deactivate

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.clock import new_id
+from shared.contracts.messages import FoundLink
 from shared.postgres.sql import queries
 from shared.postgres.transitions import accept_jobs
 from shared.states import JobStatus, Reason
@@ -21,30 +22,45 @@ if TYPE_CHECKING:
 
     from asyncpg import Record
 
-    from shared.contracts.messages import FoundLink, RefusedLink
+    from shared.contracts.messages import RefusedLink
     from shared.postgres.database import Connection
 
-#: Links that are not followed are listed up to here for each run, and counted beyond.
+#: Links that are not followed are listed up to here for each source, and only counted beyond.
 REFUSED_KEPT: Final = 2000
 
 
 @dataclass(slots=True)
 class Taken:
-    """What is known of pages of one source: read once for a batch of results, kept current by it."""
+    """What is known of pages of one source: read once for a batch of results, kept current by it.
+
+    Attributes:
+        source_id: whose pages.
+        run: the run's row, as locked.
+        overtaken: a newer run of the source was accepted: this one adds no pages and writes over none.
+        owners: the job of this run that stands for a page, by key.
+        fallen: pages whose job ended without content: another may stand for them.
+        depths: of the pages of this run.
+        known_links: where pages lead to, as last fetched.
+        grown: pages that were added since ``run`` was read.
+    """
 
     source_id: UUID
     run: Record
+    overtaken: bool = False
     owners: dict[str, UUID | None] = field(default_factory=dict)
+    fallen: set[str] = field(default_factory=set)
+    depths: dict[str, int] = field(default_factory=dict)
     known_links: dict[str, list[str]] = field(default_factory=dict)
+    grown: int = 0
 
     def owner_elsewhere(self, key: str, job_id: UUID) -> bool:
         """Whether another job of this run stands for the page."""
-        return key in self.owners and self.owners[key] not in {None, job_id}
+        return self.owners.get(key) not in {None, job_id} and key not in self.fallen
 
 
-async def read_taken(connection: Connection, run: Record, keys: Iterable[str]) -> Taken:
+async def read_taken(connection: Connection, run: Record, keys: Iterable[str], *, overtaken: bool) -> Taken:
     """Read who stands for these pages in this run."""
-    taken = Taken(run["source_id"], run)
+    taken = Taken(run["source_id"], run, overtaken=overtaken)
     await _read(connection, taken, set(keys))
     return taken
 
@@ -60,18 +76,24 @@ async def _read(connection: Connection, taken: Taken, keys: set[str]) -> None:
         return
     rows = await connection.fetch(queries("crawl_pages")["of_keys"], taken.source_id, sorted(keys))
     for row in rows:
-        taken.known_links[row["url_key"]] = row["links"]
+        key = row["url_key"]
+        taken.known_links[key] = row["links"]
         if row["run_id"] == taken.run["id"]:
-            taken.owners[row["url_key"]] = row["job_id"]
+            taken.owners[key] = row["job_id"]
+            taken.depths[key] = row["depth"]
+            if row["fallen"]:
+                taken.fallen.add(key)
 
 
 async def take_pages(
     connection: Connection, taken: Taken, pages: Sequence[tuple[str, str, UUID | None, int, str, str | None]]
 ) -> None:
     """Write pages ``(key, url, job_id, depth, fate, reason)`` into the frontier of the run."""
-    if not pages:
+    if not pages or taken.overtaken:
         return
-    keys, urls, jobs, depths, fates, reasons = zip(*pages, strict=True)
+    # A page that comes twice (in two parts of one result) is written once.
+    once = {page[0]: page for page in pages}
+    keys, urls, jobs, depths, fates, reasons = zip(*once.values(), strict=True)
     await connection.execute(
         queries("crawl_pages")["register"],
         taken.source_id,
@@ -85,29 +107,74 @@ async def take_pages(
         list(reasons),
     )
     taken.owners.update(zip(keys, jobs, strict=True))
+    taken.depths.update(zip(keys, depths, strict=True))
+    taken.fallen.difference_update(keys)
 
 
-async def add_links(
-    connection: Connection, taken: Taken, links: Iterable[tuple[FoundLink, int]], *, max_attempts: int
+async def follow(
+    connection: Connection,
+    taken: Taken,
+    links: Iterable[tuple[FoundLink, int]],
+    *,
+    deepest: int,
+    max_attempts: int,
 ) -> int:
     """Make jobs for links ``(link, depth)`` that this run has not taken yet, up to its ``max_pages``.
+
+    A page that is found again on a shorter path becomes less deep, and so do the pages that it leads to: which pages
+    a run reaches does not depend on which of two paths was faster.
 
     Args:
         connection: in a transaction that holds the source and the run.
         taken: must have been read with the keys of the links.
-        links: in scope, with the depth that their pages have.
+        links: in scope, with the depth that their pages have, none deeper than ``deepest``.
+        deepest: the run's ``max_depth``.
         max_attempts: of each new job.
 
     Returns:
         how many jobs were made.
     """
+    waiting = list(links)
+    made = 0
+    # Depths only fall, so this ends.
+    while waiting:
+        lower: dict[str, int] = {}
+        for link, depth in waiting:
+            if taken.owners.get(link.key) and depth < taken.depths[link.key]:
+                lower[link.key] = min(depth, lower.get(link.key, depth))
+        made += await _add_links(connection, taken, waiting, max_attempts)
+        waiting = await _lower(connection, taken, lower, deepest)
+    return made
+
+
+async def _lower(
+    connection: Connection, taken: Taken, lower: dict[str, int], deepest: int
+) -> list[tuple[FoundLink, int]]:
+    if not lower:
+        return []
+    keys, depths = list(lower), list(lower.values())
+    await connection.execute(queries("jobs")["lower_pages"], [taken.owners[key] for key in keys], depths)
+    await connection.execute(queries("crawl_pages")["lower"], taken.source_id, keys, depths)
+    taken.depths.update(lower)
+    further = []
+    for key, depth in lower.items():
+        if depth < deepest:
+            urls = map(parse_web_url, taken.known_links.get(key, []))
+            further += [(FoundLink(url.href, url.key, url.host_key), depth + 1) for url in urls]
+    await _read(connection, taken, {link.key for link, _ in further if link.key not in taken.known_links})
+    return further
+
+
+async def _add_links(
+    connection: Connection, taken: Taken, links: Iterable[tuple[FoundLink, int]], max_attempts: int
+) -> int:
     fresh: dict[str, tuple[FoundLink, int]] = {}
     for link, depth in links:
         # A page that was only listed as refused (too deep on another path, say) has no job yet.
         if taken.owners.get(link.key) is None:
             fresh.setdefault(link.key, (link, depth))
     run = taken.run
-    room = max(0, run["config"].get("max_pages", 1000) - run["total"])
+    room = max(0, run["config"].get("max_pages", 1000) - run["total"] - taken.grown)
     entries = list(fresh.values())
     accepted = [(new_id(), link, depth) for link, depth in entries[:room]]
     beyond = entries[room:]
@@ -120,6 +187,7 @@ async def add_links(
         await _note_beyond(connection, taken, beyond)
     if accepted:
         await _add_jobs(connection, run, accepted, max_attempts)
+        taken.grown += len(accepted)
     return len(accepted)
 
 
@@ -165,14 +233,12 @@ async def note_refused(
     *,
     depth: int,
 ) -> None:
-    """List links that are not followed, as long as the run's list is not full."""
+    """List links that are not followed, as long as the source's list is not full."""
     rows = [(r if isinstance(r, tuple) else (r.url, r.key, r.reason)) for r in refused]
     rows = [row for row in dict.fromkeys(rows) if row[1] not in taken.owners]
     if not rows:
         return
-    kept = await connection.fetchval(
-        queries("crawl_pages")["count_refused"], taken.source_id, taken.run["id"]
-    )
+    kept = await connection.fetchval(queries("crawl_pages")["count_refused"], taken.source_id, REFUSED_KEPT)
     rows = rows[: max(0, REFUSED_KEPT - kept)]
     await connection.execute(
         queries("crawl_pages")["note_refused"],

@@ -97,15 +97,25 @@ WHERE t.deleted_at IS NULL
 ORDER BY j.seq;
 
 -- name: waiting_pages
--- Per open run whose turn it is, in the order of discovery.
+-- Per open run whose turn it is, in the order of discovery. Only runs that have a page to announce take one of the $2
+-- places, and tenants fill these in turns: neither runs that wait nor one tenant's many keep the others out.
 SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq, coalesce(h.pace_seconds, 0) AS pace_seconds
 FROM (
-    SELECT r.id, r.updated_at FROM jobs r
-    WHERE r.type = 'crawler' AND r.status IN ('queued', 'running')
-      AND NOT EXISTS (
-          SELECT 1 FROM jobs e WHERE e.source_id = r.source_id AND e.parent_id IS NULL
-            AND e.status IN ('queued', 'running') AND e.seq < r.seq)
-    ORDER BY r.updated_at LIMIT $2
+    SELECT o.id, o.updated_at
+    FROM tenants t
+    CROSS JOIN LATERAL (
+        SELECT r.id, r.updated_at, row_number() OVER (ORDER BY r.updated_at) AS turn FROM jobs r
+        WHERE r.tenant_id = t.id AND r.type = 'crawler' AND r.status IN ('queued', 'running')
+          AND NOT EXISTS (
+              SELECT 1 FROM jobs e WHERE e.source_id = r.source_id AND e.parent_id IS NULL
+                AND e.status IN ('queued', 'running') AND e.seq < r.seq)
+          AND EXISTS (
+              SELECT 1 FROM jobs w
+              WHERE w.root_id = r.id AND w.status = 'queued' AND w.announced_at IS NULL AND w.handler IS NOT NULL
+                AND w.parent_id IS NOT NULL AND w.available_at <= now())
+        ORDER BY r.updated_at LIMIT $2
+    ) o
+    ORDER BY o.turn, o.updated_at LIMIT $2
 ) r
 CROSS JOIN LATERAL (
     SELECT w.id, w.tenant_id, w.root_id, w.host, w.lane, w.seq FROM jobs w
@@ -138,11 +148,14 @@ WHERE id IN (
 RETURNING id, epoch, tenant_id, handler, attempt, request_id, payload;
 
 -- name: start_runs
--- A run starts with the first of its pages: before its pages are locked, roots come first.
+-- A run starts with the first of its pages. Roots are locked before pages: those of uploads, which are the work
+-- itself and only claimed next, together with those of crawls.
+WITH roots AS (
+    SELECT r.id, r.type FROM jobs r WHERE r.id IN (SELECT j.root_id FROM jobs j WHERE j.id = ANY ($1::uuid[]))
+      AND r.status = 'queued' ORDER BY r.id FOR NO KEY UPDATE
+)
 UPDATE jobs SET status = 'running', started_at = now(), updated_at = now()
-WHERE id IN (
-    SELECT r.id FROM jobs r WHERE r.id IN (SELECT j.root_id FROM jobs j WHERE j.id = ANY ($1::uuid[]) AND j.parent_id IS NOT NULL)
-      AND r.status = 'queued' ORDER BY r.id FOR NO KEY UPDATE);
+WHERE id IN (SELECT id FROM roots WHERE type = 'crawler');
 
 -- name: claim
 -- queued -> running for a batch, where the epoch matches; what comes back is all that the worker needs.
@@ -151,7 +164,7 @@ WITH wanted AS (
     SELECT j.id FROM jobs j JOIN unnest($2::uuid[], $3::integer[]) AS k (id, epoch) ON k.id = j.id AND k.epoch = j.epoch
     WHERE (j.status = 'queued' OR (j.status = 'running' AND j.stage = 'claimed' AND j.worker_id = $1))
       AND EXISTS (SELECT 1 FROM workers w WHERE w.id = $1 AND w.lease_until > now())
-    ORDER BY j.id FOR NO KEY UPDATE OF j
+    ORDER BY (j.parent_id IS NOT NULL), j.id FOR NO KEY UPDATE OF j
 ), claimed AS (
     UPDATE jobs j SET status = 'running', stage = 'claimed', worker_id = $1, announced_at = NULL,
         started_at = coalesce(j.started_at, now()), updated_at = now(),
@@ -232,7 +245,17 @@ CROSS JOIN LATERAL (
 ) seed
 WHERE r.id = k.id AND r.type = 'crawler' AND r.status IN ('queued', 'running')
   AND r.total = r.succeeded + r.failed + r.skipped + r.cancelled
-RETURNING r.id, r.tenant_id, r.source_id, r.status, r.failed, r.cancelled, r.stats;
+RETURNING r.id, r.tenant_id, r.source_id, r.status, r.failed, r.cancelled, r.stats, r.seq;
+
+-- name: newest_crawls
+-- The last accepted crawl of each source: an older one that is tried again neither adds nor retires pages.
+SELECT source_id, max(seq) AS seq FROM jobs
+WHERE source_id = ANY ($1::uuid[]) AND parent_id IS NULL AND type = 'crawler' GROUP BY source_id;
+
+-- name: lower_pages
+-- Found again on a shorter path.
+UPDATE jobs j SET depth = k.depth FROM unnest($1::uuid[], $2::integer[]) AS k (id, depth)
+WHERE j.id = k.id AND j.depth > k.depth;
 
 -- name: reopen_runs
 -- A page of it is tried again.
@@ -248,8 +271,9 @@ UPDATE jobs SET status = 'queued', stage = NULL, epoch = epoch + 1, attempt = 1,
     http_status = NULL, reason = NULL, updated_at = now()
 WHERE id = ANY ($1::uuid[]) AND status = 'failed' RETURNING id;
 
--- name: failed_seed
-SELECT id FROM jobs WHERE parent_id = $1 AND is_seed AND status = 'failed' ORDER BY seq LIMIT 1;
+-- name: seed_to_retry
+-- What stands for a crawl when it is retried: its failed seed page, else its first one in whatever state.
+SELECT id FROM jobs WHERE parent_id = $1 AND is_seed ORDER BY (status = 'failed') DESC, seq LIMIT 1;
 
 -- name: lost
 -- Claimed jobs whose worker has lapsed or whose own deadline has passed; delivered ones whose result never came
@@ -269,13 +293,20 @@ FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id
 WHERE j.id = ANY ($1::uuid[]) AND j.status = 'running' AND j.stage IN ('claimed', 'delivered');
 
 -- name: adopt_indexing
--- Content that is staged and has no living owner: this consumer goes on with it.
-UPDATE jobs SET worker_id = $1, updated_at = now()
-WHERE id IN (
-    SELECT j.id FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id
-    WHERE j.status = 'running' AND j.stage = 'indexing' AND (w.id IS NULL OR w.lease_until < now())
-    ORDER BY j.id LIMIT $2 FOR NO KEY UPDATE OF j SKIP LOCKED)
-RETURNING id;
+-- Content that is staged and has no living owner: this consumer goes on with it. So it does with what is its own and
+-- it does not know of ($3 is what it knows): the answer to the commit that gave it the job was lost.
+WITH adopted AS (
+    UPDATE jobs SET worker_id = $1, updated_at = now()
+    WHERE id IN (
+        SELECT j.id FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id
+        WHERE j.status = 'running' AND j.stage = 'indexing' AND (w.id IS NULL OR w.lease_until < now())
+        ORDER BY j.id LIMIT $2 FOR NO KEY UPDATE OF j SKIP LOCKED)
+    RETURNING id
+)
+SELECT id FROM adopted
+UNION
+(SELECT id FROM jobs
+ WHERE status = 'running' AND stage = 'indexing' AND worker_id = $1 AND id <> ALL ($3::uuid[]) ORDER BY id LIMIT $2);
 
 -- name: queued_activations
 -- An earlier version is to be served again, and it is its source's turn.

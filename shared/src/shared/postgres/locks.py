@@ -48,10 +48,19 @@ async def lock_jobs(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, R
     return {row["id"]: row for row in await connection.fetch(queries("jobs")["lock"], wanted)}
 
 
-async def lock_family(connection: Connection, job_ids: Iterable[UUID]) -> Family:
-    """Lock the sources and runs of these jobs, then the jobs themselves."""
+async def lock_family(
+    connection: Connection, job_ids: Iterable[UUID], *, also_sources: Iterable[UUID] = ()
+) -> Family:
+    """Lock the sources and runs of these jobs, then the jobs themselves.
+
+    Args:
+        connection: in a transaction that holds no lock yet.
+        job_ids: of any runs.
+        also_sources: locked with the others, in the same order.
+    """
     families = await connection.fetch(queries("jobs")["families"], sorted(set(job_ids)))
-    sources = await lock_sources(connection, (row["source_id"] for row in families if row["source_id"]))
+    own = {row["source_id"] for row in families if row["source_id"]}
+    sources = await lock_sources(connection, own | set(also_sources))
     roots = await lock_jobs(connection, (row["root_id"] for row in families))
     pages = await lock_jobs(connection, (row["id"] for row in families if row["id"] != row["root_id"]))
     own = {row["id"] for row in families}

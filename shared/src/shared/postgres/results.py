@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared.contracts.messages import FoundLink, RefusedLink
-from shared.ids import document_id
+from shared.ids import document_id, version_id
 from shared.postgres.frontier import (
     Taken,
-    add_links,
+    follow,
     note_refused,
     read_known_links,
     read_taken,
@@ -38,7 +38,7 @@ from shared.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from uuid import UUID
 
     from asyncpg import Record
@@ -112,7 +112,11 @@ class _Batch:
 
     async def store(self) -> Stored:
         """Do all of it."""
-        self._family = await lock_family(self._connection, [m.job_id for m in self._messages])
+        jobs = [m.job_id for m in self._messages]
+        holders = await self._connection.fetch(queries("document_versions")["sources_of_uploads"], jobs)
+        self._family = await lock_family(
+            self._connection, jobs, also_sources=(row["source_id"] for row in holders)
+        )
         fresh = [m for m in self._messages if not is_late(m, self._job_facts(m))]
         late = [m.job_id for m in self._messages if is_late(m, self._job_facts(m))]
         await self._read_frontiers(fresh)
@@ -165,8 +169,11 @@ class _Batch:
                 if message.page:
                     wanted.add(message.page.final_key)
                     wanted.update(link.key for link in message.page.links)
+        newest = await self._newest_crawls(keys)
         for run_id, wanted in keys.items():
-            taken = await read_taken(self._connection, self._family.roots[run_id], wanted)
+            run = self._family.roots[run_id]
+            overtaken = newest.get(run["source_id"], run["seq"]) > run["seq"]
+            taken = await read_taken(self._connection, run, wanted, overtaken=overtaken)
             unchanged = [
                 self._job(m)["url_key"]
                 for m in messages
@@ -175,6 +182,11 @@ class _Batch:
             await read_known_links(self._connection, taken, unchanged)
             self._taken[run_id] = taken
             await self._enter_seeds(taken, messages)
+
+    async def _newest_crawls(self, run_ids: Iterable[UUID]) -> dict[UUID, int]:
+        sources = sorted({self._family.roots[run_id]["source_id"] for run_id in run_ids})
+        rows = await self._connection.fetch(queries("jobs")["newest_crawls"], sources) if sources else []
+        return {row["source_id"]: row["seq"] for row in rows}
 
     async def _enter_seeds(self, taken: Taken, messages: Sequence[ResultMessage]) -> None:
         """The seed enters the frontier with its result: before that, an earlier run may still own the page."""
@@ -202,6 +214,9 @@ class _Batch:
             content = await self._content_facts(message, documents)
         verdict = judge(message, facts, content, self._policy, jitter=self._jitter())
         self._verdicts.append((message, verdict))
+        if isinstance(verdict, Skip) and verdict.reason in RETIRING and message.handler == Handler.WEB:
+            # Pages that name each other as canonical shall not both end here.
+            self._taken[job["root_id"]].fallen.add(job["url_key"])
         if isinstance(verdict, Keep):
             self._staged.append(self._to_stage(message, job))
         if message.page is not None and not isinstance(verdict, Late) and not content.owner_elsewhere:
@@ -214,9 +229,14 @@ class _Batch:
         if message.handler == Handler.FILE:
             group = self._family.sources[job["source_id"]]["group_id"]
             row = await self._connection.fetchrow(
-                queries("document_versions")["active_with_hash"], job["tenant_id"], job["bytes_sha256"], group
+                queries("document_versions")["active_with_hash"],
+                job["tenant_id"],
+                job["bytes_sha256"],
+                group,
+                job["id"],
             )
-            duplicate = row["document_id"] if row else None
+            # Only of a source that is locked here: what is said of another may be over in the next moment.
+            duplicate = row["document_id"] if row and row["source_id"] in self._family.sources else None
         taken = self._taken.get(job["root_id"])
         return ContentFacts(
             active_hash=active["content_hash"] if active else None,
@@ -259,6 +279,8 @@ class _Batch:
 
     async def _follow_links(self) -> None:
         for taken in self._taken.values():
+            if taken.overtaken:
+                continue
             deepest = taken.run["config"].get("max_depth", 2)
             links: list[tuple[FoundLink, int]] = []
             for message, _ in self._verdicts:
@@ -272,8 +294,8 @@ class _Batch:
                     refused = refused + [RefusedLink(link.url, link.key, Reason.DEPTH) for link in found]
                 await note_refused(self._connection, taken, refused, depth=depth)
             if links:
-                self._discovered += await add_links(
-                    self._connection, taken, links, max_attempts=self._max_attempts
+                self._discovered += await follow(
+                    self._connection, taken, links, deepest=deepest, max_attempts=self._max_attempts
                 )
 
     def _links(self, message: ResultMessage, taken: Taken) -> list[FoundLink]:
@@ -287,31 +309,32 @@ class _Batch:
         return page.links + again
 
     async def _note_fetches(self) -> None:
-        rows: list[tuple[Any, ...]] = []
+        rows: dict[tuple[UUID, str], tuple[Any, ...]] = {}
+        links: dict[tuple[UUID, str], list[str]] = defaultdict(list)
         for message, verdict in self._verdicts:
             page = message.page
             if page is None:
                 continue
             job = self._job(message)
-            links = None if page.not_modified else json_text([link.url for link in page.links])
-            for key in sorted({job["url_key"], self._key(message)}):
-                # Validators belong to the URL that was asked, and only where it answered itself.
-                own = key == job["url_key"] == page.final_key
-                rows.append(
-                    (
-                        job["source_id"],
-                        key,
-                        self._document(message),
-                        page.http_status,
-                        isinstance(verdict, Keep) or not own,
-                        page.etag,
-                        page.last_modified,
-                        links,
-                        message.part > 0,
-                    )
+            # Validators say "what is served is current": only of a page that was found unchanged, and that answered
+            # itself. Those of new content follow when it is served.
+            current = isinstance(verdict, Skip) and verdict.reason == Reason.UNCHANGED and _is_itself(page)
+            for key in {job["url_key"], self._key(message)}:
+                at = (job["source_id"], key)
+                links[at] += [link.url for link in page.links]
+                rows[at] = (
+                    *at,
+                    self._document(message),
+                    page.http_status,
+                    not current,
+                    page.etag,
+                    page.last_modified,
+                    # Parts of one result, which come in one batch or several, add up.
+                    None if page.not_modified else json_text(links[at]),
+                    version_id(message.job_id, message.epoch),
                 )
         if rows:
-            columns = (list(column) for column in zip(*rows, strict=True))
+            columns = (list(column) for column in zip(*(rows[at] for at in sorted(rows)), strict=True))
             await self._connection.execute(queries("crawl_pages")["fetched"], *columns)
 
     async def _stage(self) -> list[UUID]:
@@ -435,6 +458,11 @@ class _Batch:
         await add_log_lines(self._connection, lines)
 
 
+def _is_itself(page: PageReport) -> bool:
+    """Whether the URL that was asked is the page: neither a redirect nor another canonical URL stands in between."""
+    return page.asked_key == page.final_key and page.canonical_key in {None, page.asked_key}
+
+
 def _http_status(message: ResultMessage) -> int | None:
     if message.failure is not None:
         return message.failure.http_status
@@ -446,7 +474,7 @@ def _stats(message: ResultMessage) -> dict[str, Any]:
     if message.content is not None:
         stats["chunks"] = message.content.chunk_count
     page = message.page
-    if page is not None and page.final_key == page.asked_key:
+    if page is not None and _is_itself(page):
         stats |= {"etag": page.etag, "last_modified": page.last_modified}
     if page is not None and page.refused_counts:
         stats["refused"] = page.refused_counts

@@ -31,10 +31,14 @@ FOR NO KEY UPDATE;
 
 -- name: default_group
 -- The tenant's group "default", made on first use.
-WITH made AS (
-    INSERT INTO groups (tenant_id, name) VALUES ($1, 'default') ON CONFLICT (tenant_id, name) DO NOTHING RETURNING id
+-- One that another request has made since this query began is only seen by the insert.
+WITH found AS (
+    SELECT id FROM groups WHERE tenant_id = $1 AND name = 'default'
+), made AS (
+    INSERT INTO groups (tenant_id, name) SELECT $1, 'default' WHERE NOT EXISTS (SELECT FROM found)
+    ON CONFLICT (tenant_id, name) DO UPDATE SET name = excluded.name RETURNING id
 )
-SELECT id FROM made UNION ALL SELECT id FROM groups WHERE tenant_id = $1 AND name = 'default' LIMIT 1;
+SELECT id FROM found UNION ALL SELECT id FROM made;
 
 -- name: hold_group
 -- The group must stay while a source is put into it.
@@ -58,6 +62,7 @@ UPDATE sources SET status = 'deleting', deleting_at = now(), updated_at = now() 
 UPDATE sources s SET status = 'deleted', deleted_at = now(), updated_at = now()
 WHERE s.id = ANY ($1::uuid[]) AND s.status = 'live' AND s.type = 'upload'
   AND NOT EXISTS (SELECT 1 FROM document_versions v WHERE v.source_id = s.id)
+  AND NOT EXISTS (SELECT 1 FROM failed_jobs f WHERE f.source_id = s.id)
   AND NOT EXISTS (
       SELECT 1 FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL AND j.status IN ('queued', 'running'))
 RETURNING s.id;

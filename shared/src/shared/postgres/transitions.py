@@ -126,6 +126,10 @@ async def close_runs(connection: Connection, run_ids: Iterable[UUID]) -> list[Re
 
 
 async def _retire_unreached(connection: Connection, run: Record) -> None:
+    newest = await connection.fetchrow(queries("jobs")["newest_crawls"], [run["source_id"]])
+    if newest is None or newest["seq"] > run["seq"]:
+        # An older run, in which a page was tried again: the newer one knows what the site has.
+        return
     missed = [
         row["id"]
         for row in await connection.fetch(queries("documents")["unreached"], run["source_id"], run["id"])
