@@ -51,6 +51,8 @@ def test_the_version_travels_in_every_message() -> None:
     [
         {"v": 2},
         {"epoch": 0},
+        {"epoch": 2**31},
+        {"attempt": 2**31},
         {"handler": "ftp"},
         {"job_id": "nothing"},
         {"surprise": 1},
@@ -71,6 +73,16 @@ def test_noise_is_refused_and_never_anything_else(noise: bytes) -> None:
         decode(noise, ResultMessage)
     with pytest.raises(MalformedMessageError):
         decode(noise, DeleteMessage)
+
+
+@pytest.mark.parametrize("change", [{"epoch": 2**31}, {"parts": 2**31}, {"part": 2**31, "parts": 2**31}])
+def test_numbers_that_no_column_holds_are_refused(change: dict[str, object]) -> None:
+    result = ResultMessage(
+        job_id=UUID(int=1), epoch=1, tenant_id=UUID(int=2), handler=Handler.FILE, payload={}
+    )
+    body = msgspec.json.encode(msgspec.json.decode(encode(result)) | change)
+    with pytest.raises(MalformedMessageError):
+        decode(body, ResultMessage)
 
 
 def test_a_part_beyond_its_set_is_refused() -> None:

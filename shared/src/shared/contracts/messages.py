@@ -11,8 +11,10 @@ from shared.contracts.content import Chunk, Column
 from shared.errors import ErrorCode, QuernError
 from shared.states import Handler
 
-_Count = Annotated[int, msgspec.Meta(ge=0)]
-_Epoch = Annotated[int, msgspec.Meta(ge=1)]
+# What a column of type integer holds: a larger number is no message of ours, and would fail the batch it is in.
+_MOST = 2**31 - 1
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+_Epoch = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
 
 
 class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
