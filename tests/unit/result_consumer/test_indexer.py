@@ -48,7 +48,7 @@ class Rows:
         if set(self.ended) | set(self.failed) == set(self.missing):
             self.quiet.set()
 
-    async def adopt(self, *, at_most: int) -> list[UUID]:
+    async def adopt(self, *, at_most: int, known: Sequence[UUID]) -> list[UUID]:
         taken, self.orphans = self.orphans, []
         return taken
 

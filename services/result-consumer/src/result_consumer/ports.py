@@ -41,8 +41,8 @@ class Batches(Protocol):
 class Indexing(Batches, Protocol):
     """The rows of what is being indexed by this consumer."""
 
-    async def adopt(self, *, at_most: int) -> list[UUID]:
-        """Take over staged jobs that have no living owner."""
+    async def adopt(self, *, at_most: int, known: Sequence[UUID]) -> list[UUID]:
+        """Take over staged jobs that have no living owner, and own ones that are not known."""
         ...
 
     async def to_index(self, job_ids: Sequence[UUID], *, at_most: int) -> list[ChunkToIndex]:

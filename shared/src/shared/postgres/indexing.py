@@ -79,11 +79,19 @@ class PostgresIndexing:
         self._collection = collection
         self._batch_seconds = batch_seconds
 
-    async def adopt(self, *, at_most: int) -> list[UUID]:
-        """Take over staged jobs that have no living owner, and earlier versions that are to be served again."""
+    async def adopt(self, *, at_most: int, known: Sequence[UUID] = ()) -> list[UUID]:
+        """Take over staged jobs that have no living owner, and earlier versions that are to be served again.
+
+        Args:
+            at_most: of each kind.
+            known: this consumer's own that it is aware of. What else is its own comes back too: the answer to the
+                commit that made it the owner may have been lost.
+        """
 
         async def work(connection: Connection) -> list[UUID]:
-            rows = await connection.fetch(queries("jobs")["adopt_indexing"], self._consumer_id, at_most)
+            rows = await connection.fetch(
+                queries("jobs")["adopt_indexing"], self._consumer_id, at_most, list(known)
+            )
             waiting = [
                 row["id"] for row in await connection.fetch(queries("jobs")["queued_activations"], at_most)
             ]

@@ -38,6 +38,11 @@ class Backlog:
         """Chunks that wait, as far as is known."""
         return sum(pending.chunks for pending in self._waiting.values())
 
+    @property
+    def known(self) -> list[UUID]:
+        """All jobs that wait or are being worked on."""
+        return [*self._waiting, *self._at_work]
+
     def add(self, job_id: UUID, chunks: int) -> None:
         """Add a job, unless it is known."""
         if job_id not in self._waiting and job_id not in self._at_work:

@@ -118,7 +118,7 @@ class Indexer:
     async def _adopt(self, rows: Indexing, stop: asyncio.Event) -> None:
         while True:
             try:
-                for job_id in await rows.adopt(at_most=200):
+                for job_id in await rows.adopt(at_most=200, known=self._backlog.known):
                     self.add(job_id, 0)
             except DependencyUnavailableError as error:
                 _log.warning("adoption_postponed", dependency=error.dependency)
