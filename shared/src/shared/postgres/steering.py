@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from shared.clock import new_id
@@ -80,6 +81,26 @@ async def retry_locked(connection: Connection, family: Family, job_ids: Sequence
     return retried
 
 
+@dataclass(slots=True)
+class _Before:
+    """What an earlier try of the same request did, which may have been committed although its answer was lost."""
+
+    tried: bool = False
+    retries: dict[UUID, int] = field(default_factory=dict)
+
+    def note_retried(self, family: Family, job_ids: Sequence[UUID]) -> None:
+        """These were queued again in this try."""
+        self.retries = {key: family.jobs[key]["retries"] + 1 for key in job_ids}
+
+    def retried(self, family: Family) -> list[UUID]:
+        """Those that an earlier try queued again, now that its commit shows in their rows."""
+        return [
+            key
+            for key, retries in self.retries.items()
+            if key in family.jobs and family.jobs[key]["retries"] >= retries
+        ]
+
+
 class PostgresSteering:
     """Changes the course of work that exists."""
 
@@ -94,9 +115,12 @@ class PostgresSteering:
             NotFoundError: no such job.
             AlreadyFinishedError: it has ended.
         """
+        before = _Before()
 
         async def work(connection: Connection) -> None:
             family, job = await self._locked(connection, caller, job_id)
+            if before.tried and job["status"] == JobStatus.CANCELLED:
+                return
             if job["status"] in TERMINAL:
                 raise AlreadyFinishedError("This job has ended already.")
             if job["parent_id"] is None:
@@ -104,6 +128,7 @@ class PostgresSteering:
             else:
                 await cancel_jobs(connection, [job_id])
             await audit(connection, caller, "job.cancel", job_id)
+            before.tried = True
 
         await self._database.run(work, caller.tenant_id)
 
@@ -116,10 +141,14 @@ class PostgresSteering:
             NotFailedError: it never failed.
             RunCancelledError: its run was cancelled.
         """
+        before = _Before()
 
         async def work(connection: Connection) -> UUID:
-            seed = await connection.fetchval(queries("jobs")["failed_seed"], job_id)
+            seed = await connection.fetchval(queries("jobs")["seed_to_retry"], job_id)
             family, job = await self._locked(connection, caller, seed or job_id)
+            key: UUID = job["id"]
+            if key in before.retried(family):
+                return key
             if not family.source_is_live(job):
                 raise NotFoundError("job")
             if job["status"] != JobStatus.FAILED:
@@ -128,9 +157,9 @@ class PostgresSteering:
                 raise NotFailedError("This job has not failed.")
             if family.roots[job["root_id"]]["status"] == JobStatus.CANCELLED:
                 raise RunCancelledError("The run of this job was cancelled: start a new one.")
-            await retry_locked(connection, family, [job["id"]])
-            await audit(connection, caller, "job.retry", job["id"])
-            key: UUID = job["id"]
+            await retry_locked(connection, family, [key])
+            await audit(connection, caller, "job.retry", key)
+            before.note_retried(family, [key])
             return key
 
         return await self._database.run(work, caller.tenant_id)
@@ -154,12 +183,15 @@ class PostgresSteering:
         retried = 0
         # In slices, so that one request holds no thousands of locks.
         for start in range(0, len(found), _RETRY_SLICE):
-            some = found[start : start + _RETRY_SLICE]
+            some, before = found[start : start + _RETRY_SLICE], _Before()
 
-            async def work(connection: Connection, some: list[UUID] = some) -> int:
+            async def work(connection: Connection, some: list[UUID] = some, before: _Before = before) -> int:
                 family = await lock_family(connection, some)
+                if done := before.retried(family):
+                    return len(done)
                 done = await retry_locked(connection, family, some)
                 await audit(connection, caller, "job.retry_many", len(done))
+                before.note_retried(family, done)
                 return len(done)
 
             retried += await self._database.run(work, caller.tenant_id)
@@ -196,8 +228,13 @@ class PostgresSteering:
             JobActiveError: it is still queued or running.
             ConflictError: a page is removed with its run.
         """
+        before = _Before()
 
         async def work(connection: Connection) -> None:
+            if before.tried and not await connection.fetchrow(
+                queries("jobs")["of_tenant"], job_id, caller.tenant_id
+            ):
+                return
             _, job = await self._locked(connection, caller, job_id)
             if job["parent_id"] is not None:
                 raise ConflictError("A page is removed with its run: delete that.")
@@ -208,6 +245,7 @@ class PostgresSteering:
             )
             await note_removed(connection, caller.tenant_id, gone)
             await audit(connection, caller, "job.delete", job_id)
+            before.tried = True
 
         await self._database.run(work, caller.tenant_id)
 
@@ -218,9 +256,12 @@ class PostgresSteering:
             NotFoundError: no such live source.
             IngestInProgressError: a run of it is active, and ``force`` is not given.
         """
+        before = _Before()
 
         async def work(connection: Connection) -> None:
             source = await connection.fetchrow(queries("sources")["lock_live"], source_id, caller.tenant_id)
+            if source is None and before.tried:
+                return
             if source is None:
                 raise NotFoundError("source")
             runs = [
@@ -234,6 +275,7 @@ class PostgresSteering:
                 family = await lock_family(connection, runs)
                 await self._cancel_runs(connection, family, runs)
             await audit(connection, caller, "source.delete", source_id)
+            before.tried = True
 
         await self._database.run(work, caller.tenant_id)
 
