@@ -51,3 +51,20 @@ async def test_a_claim_starts_the_run_of_a_page_and_says_where_its_source_is(pip
     claims = await pipeline.work()
     assert {claim.source_url for claim in claims} == {"https://site.test/", None}
     assert await pipeline.value("SELECT status FROM jobs WHERE id = $1", accepted.run_id) == "running"
+
+
+async def test_a_job_that_is_handed_back_is_due_when_it_is_said_to_be(pipeline: Pipeline) -> None:
+    await pipeline.add_site()
+    (claim,) = await pipeline.work()
+    assert await pipeline.claims.hand_back([claim.ticket], after_seconds=60) == 1
+    assert await pipeline.work() == []
+    due = "SELECT extract(epoch FROM available_at - now()) FROM jobs WHERE id = $1"
+    assert 50 < await pipeline.value(due, claim.ticket.job_id) <= 60
+
+
+async def test_a_job_that_is_handed_back_at_once_keeps_its_attempt(pipeline: Pipeline) -> None:
+    await pipeline.add_site()
+    (claim,) = await pipeline.work()
+    assert await pipeline.claims.hand_back([claim.ticket], after_seconds=0) == 1
+    (again,) = await pipeline.work()
+    assert (again.attempt, again.ticket.epoch) == (claim.attempt, claim.ticket.epoch + 1)

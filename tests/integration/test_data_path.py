@@ -273,7 +273,7 @@ async def test_a_retry_opens_the_run_again_and_happens_once(pipeline: Pipeline) 
 async def test_a_result_of_an_earlier_epoch_changes_nothing(pipeline: Pipeline) -> None:
     await pipeline.add_site()
     (claim,) = await pipeline.work()
-    assert await pipeline.claims.hand_back([claim.ticket]) == 1
+    assert await pipeline.claims.hand_back([claim.ticket], after_seconds=0) == 1
     stored = await pipeline.store(pipeline.page(claim, *SITE["https://site.test/"]))
     assert stored.late == [claim.ticket.job_id]
     assert await status(pipeline, claim.ticket.job_id) == "queued"

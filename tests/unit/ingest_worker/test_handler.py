@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -8,9 +9,10 @@ import pytest
 
 from ingest_worker.handler import TaskHandler
 from shared.contracts.messages import ResultMessage, TaskMessage, encode
-from shared.errors import DependencyUnavailableError, ErrorCode, WorkError
+from shared.errors import DependencyRejectedError, DependencyUnavailableError, ErrorCode, WorkError
 from shared.outcome import DeadLetter, Done
 from shared.postgres.claims import Claim, Ticket
+from shared.queue.errors import PublishRejectedError
 from shared.queue.ports import Delivery
 from shared.states import Handler
 
@@ -44,21 +46,29 @@ class Claims:
         self.free = {CLAIM.ticket: CLAIM}
         self.done: list[Ticket] = []
         self.returned: list[Ticket] = []
+        self.pauses: list[float] = []
+        self.outage: Exception | None = None
+        self.lost: Exception | None = None
         self.taken = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def claim(self, tickets: Sequence[Ticket]) -> list[Claim]:
+        if self.lost:
+            raise self.lost
         claimed = [self.free.pop(ticket) for ticket in tickets if ticket in self.free]
         self.taken.set()
         await self.gate.wait()
         return claimed
 
     async def delivered(self, tickets: Sequence[Ticket]) -> None:
+        if self.outage:
+            raise self.outage
         self.done += tickets
 
-    async def hand_back(self, tickets: Sequence[Ticket]) -> int:
+    async def hand_back(self, tickets: Sequence[Ticket], *, after_seconds: float) -> int:
         self.returned += tickets
+        self.pauses.append(after_seconds)
         return len(tickets)
 
     async def unstored(self) -> int:
@@ -91,9 +101,10 @@ class Results:
     def __init__(self, error: Exception | None = None) -> None:
         self.delivered: list[ResultMessage] = []
         self.error = error
+        self.takes_failures = False
 
     async def deliver(self, result: ResultMessage) -> None:
-        if self.error:
+        if self.error and not (self.takes_failures and result.failure):
             raise self.error
         self.delivered.append(result)
 
@@ -110,6 +121,8 @@ class Bench:
             works={Handler.WEB: self.work},
             results=self.results,
             batch=8,
+            jitter=lambda: 0.5,
+            outage_pause_seconds=5,
             hand_back_seconds=1,
         )
 
@@ -172,12 +185,65 @@ async def test_a_failure_of_the_work_is_a_result_with_the_payload() -> None:
     assert b"secret" not in encode(result)
 
 
-async def test_a_mistake_of_ours_ends_as_internal_error_and_not_in_silence() -> None:
-    bench = Bench(Work(KeyError("url")))
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("url"),
+        RuntimeError("bug"),
+        OSError("disk"),
+        DependencyRejectedError("postgres", "no such column"),
+    ],
+)
+async def test_a_mistake_of_ours_ends_as_internal_error_and_not_in_silence(error: Exception) -> None:
+    bench = Bench(Work(error))
     assert await bench.handler.handle(delivery()) == Done()
     (result,) = bench.results.delivered
     assert result.failure is not None
-    assert result.failure.code == ErrorCode.INTERNAL_ERROR
+    assert (result.failure.code, result.failure.retryable) == (ErrorCode.INTERNAL_ERROR, True)
+    assert bench.claims.returned == []
+
+
+@pytest.mark.parametrize(
+    "error", [PublishRejectedError("too large"), UnicodeEncodeError("utf-8", "?", 0, 1, "")]
+)
+async def test_a_result_that_no_queue_takes_becomes_a_failure(error: Exception) -> None:
+    bench = Bench(results=Results(error))
+    bench.results.takes_failures = True
+    assert await bench.handler.handle(delivery()) == Done()
+    (result,) = bench.results.delivered
+    assert result.failure is not None
+    assert (result.failure.code, result.failure.retryable) == (ErrorCode.INTERNAL_ERROR, False)
+    assert bench.claims.returned == []
+
+
+async def test_a_delivery_that_could_not_be_noted_is_done_all_the_same() -> None:
+    bench = Bench()
+    bench.claims.outage = DependencyUnavailableError("postgres", "away")
+    assert await bench.handler.handle(delivery()) == Done()
+    assert bench.claims.returned == []
+
+
+@pytest.mark.parametrize("error", [None, DependencyUnavailableError("nsqd", "away")])
+async def test_a_try_of_which_parts_may_be_out_is_never_worked_on_again(error: Exception | None) -> None:
+    bench = Bench(results=Results(error))
+    with nullcontext() if error is None else pytest.raises(DependencyUnavailableError):
+        await bench.handler.handle(delivery())
+    bench.results.delivered.clear()
+    bench.results.error = None
+    # As Postgres does where the job is this worker's still: delivering or handing back did not reach it.
+    bench.claims.free[CLAIM.ticket] = CLAIM
+    assert await bench.handler.handle(delivery()) == Done()
+    assert bench.results.delivered == []
+
+
+async def test_a_claim_whose_answer_was_lost_is_worked_on_at_the_next_delivery() -> None:
+    bench = Bench()
+    bench.claims.lost = DependencyUnavailableError("postgres", "the answer was lost")
+    with pytest.raises(DependencyUnavailableError):
+        await bench.handler.handle(delivery())
+    bench.claims.lost = None
+    assert await bench.handler.handle(delivery()) == Done()
+    assert len(bench.results.delivered) == 1
 
 
 @pytest.mark.parametrize("where", ["work", "results"])
@@ -187,6 +253,7 @@ async def test_an_outage_hands_the_job_back_and_spends_no_attempt(where: str) ->
     with pytest.raises(DependencyUnavailableError):
         await bench.handler.handle(delivery())
     assert bench.claims.returned == [CLAIM.ticket]
+    assert bench.claims.pauses == [pytest.approx(3)]
     assert bench.results.delivered == []
 
 
@@ -200,6 +267,7 @@ async def test_a_shutdown_hands_the_job_back() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert bench.claims.returned == [CLAIM.ticket]
+    assert bench.claims.pauses == [0]
 
 
 async def test_a_claim_that_was_committed_during_a_shutdown_is_handed_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,7 @@ async def start(life: Lifecycle) -> None:
             patience_seconds=settings.job_deadline_seconds / 4,
         ),
         batch=settings.worker_slots,
+        jitter=random.random,
     )
     consumer = broker.consumer(
         topic=INGEST_TASK.name,

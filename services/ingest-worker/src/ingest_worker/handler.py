@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -15,14 +16,14 @@ from shared.contracts.messages import (
     TaskMessage,
     decode,
 )
-from shared.errors import ErrorCode, WorkError
+from shared.errors import DependencyUnavailableError, ErrorCode, WorkError
 from shared.observability.logging import log_context
 from shared.observability.metrics import STAGE_DURATION
 from shared.outcome import DeadLetter, Done, Outcome
 from shared.postgres.claims import Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ingest_worker.ports import Claims, Results, Work
     from shared.postgres.claims import Claim
@@ -31,9 +32,22 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+#: Tries whose results left this process: what is delivered again that late is another worker's.
+_REMEMBERED: Final = 10_000
+
 
 class TaskHandler:
-    """One task message after the other, many at once."""
+    """One task message after the other, many at once.
+
+    Args:
+        claims: the rows of the jobs.
+        works: by the kind of job.
+        results: where they go.
+        batch: claims in one transaction.
+        jitter: anything between 0 and 1; spreads the return of the jobs that an outage hands back.
+        outage_pause_seconds: after which such a job is due again, at most; a fifth of it at least.
+        hand_back_seconds: how long handing back may take.
+    """
 
     def __init__(
         self,
@@ -42,13 +56,18 @@ class TaskHandler:
         works: Mapping[Handler, Work],
         results: Results,
         batch: int,
+        jitter: Callable[[], float],
+        outage_pause_seconds: float = 5.0,
         hand_back_seconds: float = 5.0,
     ) -> None:
         self._claims = claims
         self._works = works
         self._results = results
+        self._jitter = jitter
+        self._outage_pause_seconds = outage_pause_seconds
         self._hand_back_seconds = hand_back_seconds
         self._at_work: set[Ticket] = set()
+        self._sent: OrderedDict[Ticket, None] = OrderedDict()
         self._claiming: Batcher[Ticket, Claim | None] = Batcher(self._claim, at_most=batch)
         self._delivering: Batcher[Ticket, None] = Batcher(self._delivered, at_most=batch)
 
@@ -64,8 +83,9 @@ class TaskHandler:
             return DeadLetter(str(error))
         with log_context(job_id=str(message.job_id), request_id=message.request_id):
             ticket = Ticket(message.job_id, message.epoch)
-            if ticket in self._at_work:
-                # Delivered again while it is being done: this delivery has nothing to add.
+            if ticket in self._at_work or ticket in self._sent:
+                # Delivered again: this delivery has nothing to add. Done a second time, the page might have
+                # changed, and parts of both would make up one result.
                 return Done()
             self._at_work.add(ticket)
             try:
@@ -79,13 +99,27 @@ class TaskHandler:
             _log.debug("task_over_or_taken", epoch=ticket.epoch)
             return Done()
         try:
-            await self._deliver(await self._result(claim))
+            await self._deliver(claim, await self._result(claim))
+        except DependencyUnavailableError:
+            # No failure of the work; but at once it would meet the same outage.
+            await self._hand_back(ticket, after_seconds=self._outage_pause())
+            raise
         except BaseException:
-            # Shut down, lost the message, or one of our servers is away: no failure of the work.
+            # Shut down, or lost the message.
             await self._hand_back(ticket)
             raise
-        await self._delivering.submit(ticket)
+        await self._note_delivered(ticket)
         return Done()
+
+    async def _note_delivered(self, ticket: Ticket) -> None:
+        try:
+            await self._delivering.submit(ticket)
+        except DependencyUnavailableError as error:
+            # nsqd has the result: the row stays claimed until it is stored, or until the job's deadline.
+            _log.warning("delivery_not_noted", error=str(error))
+
+    def _outage_pause(self) -> float:
+        return self._outage_pause_seconds * (0.2 + 0.8 * self._jitter())
 
     async def _claimed(self, ticket: Ticket) -> Claim | None:
         """The claim; one that was committed while this handler was being cancelled is handed back."""
@@ -102,15 +136,24 @@ class TaskHandler:
             return await self._works[claim.handler].do(claim)
         except WorkError as error:
             return _failed(claim, error)
-        except Exception as error:
-            if not isinstance(error, (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)):
-                raise
+        except DependencyUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001  (logged, and reported as a result)
             # A mistake of ours: the job must not come back for ever, and must not vanish.
             _log.exception("work_failed_unexpectedly")
-            return _failed(claim, _internal(error))
+            return _failed(claim, _internal(error, retryable=True))
 
-    async def _deliver(self, result: ResultMessage) -> None:
-        await self._results.deliver(result)
+    async def _deliver(self, claim: Claim, result: ResultMessage) -> None:
+        self._remember(claim.ticket)
+        try:
+            await self._results.deliver(result)
+        except DependencyUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001  (logged, and reported as a result)
+            # Refused by the queue, or no message at all: the same result would fare no better the next time.
+            _log.exception("result_not_deliverable")
+            result = _failed(claim, _internal(error, retryable=False))
+            await self._results.deliver(result)
         for stage, seconds in result.seconds.items():
             STAGE_DURATION.observe(seconds, stage)
         _log.info(
@@ -122,10 +165,15 @@ class TaskHandler:
             seconds=result.seconds,
         )
 
-    async def _hand_back(self, ticket: Ticket) -> None:
+    def _remember(self, ticket: Ticket) -> None:
+        self._sent[ticket] = None
+        while len(self._sent) > _REMEMBERED:
+            self._sent.popitem(last=False)
+
+    async def _hand_back(self, ticket: Ticket, *, after_seconds: float = 0.0) -> None:
         try:
             async with asyncio.timeout(self._hand_back_seconds):
-                await self._claims.hand_back([ticket])
+                await self._claims.hand_back([ticket], after_seconds=after_seconds)
         except Exception as error:  # noqa: BLE001  (the lease lapses, and the janitor takes the job back)
             _log.warning("not_handed_back", error=str(error) or type(error).__name__)
 
@@ -138,11 +186,11 @@ class TaskHandler:
         return [None for _ in tickets]
 
 
-def _internal(error: Exception) -> WorkError:
+def _internal(error: Exception, *, retryable: bool) -> WorkError:
     return WorkError(
         ErrorCode.INTERNAL_ERROR,
         f"Quern made a mistake with this document ({type(error).__name__}): the worker's log has the details.",
-        retryable=True,
+        retryable=retryable,
     )
 
 

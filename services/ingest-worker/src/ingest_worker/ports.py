@@ -29,8 +29,8 @@ class Claims(Protocol):
         """The results are with nsqd."""
         ...
 
-    async def hand_back(self, tickets: Sequence[Ticket]) -> int:
-        """Queue jobs again without spending an attempt."""
+    async def hand_back(self, tickets: Sequence[Ticket], *, after_seconds: float) -> int:
+        """Queue jobs again, due after so many seconds, without spending an attempt."""
         ...
 
     async def unstored(self) -> int:

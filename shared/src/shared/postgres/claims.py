@@ -125,8 +125,11 @@ class PostgresClaims:
 
         await self._database.run(work)
 
-    async def hand_back(self, tickets: Sequence[Ticket]) -> int:
-        """Queue jobs again that this worker will not finish; no attempt is spent. Returns how many were its own."""
+    async def hand_back(self, tickets: Sequence[Ticket], *, after_seconds: float) -> int:
+        """Queue jobs again that this worker will not finish, due after so many seconds; no attempt is spent.
+
+        Returns how many were its own.
+        """
 
         async def work(connection: Connection) -> int:
             rows = await connection.fetch(
@@ -134,6 +137,7 @@ class PostgresClaims:
                 self._worker_id,
                 [t.job_id for t in tickets],
                 [t.epoch for t in tickets],
+                after_seconds,
             )
             return len(rows)
 

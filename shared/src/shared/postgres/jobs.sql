@@ -191,7 +191,7 @@ WHERE jobs.id = k.id AND jobs.epoch = k.epoch AND jobs.status = 'running' AND jo
 -- name: hand_back
 -- Being shut down is no failure: queued again, next epoch, no attempt spent, no reclaim counted.
 UPDATE jobs SET status = 'queued', stage = NULL, worker_id = NULL, deadline_at = NULL, announced_at = NULL,
-    epoch = jobs.epoch + 1, updated_at = now()
+    epoch = jobs.epoch + 1, available_at = now() + make_interval(secs => $4), updated_at = now()
 FROM unnest($2::uuid[], $3::integer[]) AS k (id, epoch)
 WHERE jobs.id = k.id AND jobs.epoch = k.epoch AND jobs.status = 'running' AND jobs.stage = 'claimed' AND jobs.worker_id = $1
 RETURNING jobs.id;
