@@ -54,6 +54,29 @@ def _text_slices(text: str, limit: int) -> list[str]:
     return ["".join(run) for run in _slices(pieces, _json_bytes, limit)]
 
 
+def _fitting(items: list[T], limit: int) -> list[T]:
+    """As many of the first ``items`` as stay within ``limit`` bytes as JSON."""
+    room = limit
+    for count, item in enumerate(items):
+        room -= _json_bytes(item) + 1
+        if room < 0:
+            return items[:count]
+    return items
+
+
+def _bounded(result: ResultMessage, max_bytes: int) -> ResultMessage:
+    """``result`` with lists that cannot be shared out cut to what leaves room for the rest.
+
+    Columns and links not followed only describe; what a cut leaves out is still found, and still counted.
+    """
+    content, page = result.content, result.page
+    if content is not None:
+        content = msgspec.structs.replace(content, columns=_fitting(content.columns, max_bytes // 2))
+    if page is not None:
+        page = msgspec.structs.replace(page, refused=_fitting(page.refused, max_bytes // 4))
+    return msgspec.structs.replace(result, content=content, page=page)
+
+
 def split(result: ResultMessage, *, max_bytes: int) -> list[ResultMessage]:
     """``result`` as one message, or as numbered parts of at most about ``max_bytes`` each as JSON.
 
@@ -61,14 +84,18 @@ def split(result: ResultMessage, *, max_bytes: int) -> list[ResultMessage]:
     """
     if _json_bytes(result) <= max_bytes:
         return [result]
-    # A part carries a slice of each kind; a quarter is left for what stands in every part.
-    limit = max_bytes // 4
+    result = _bounded(result, max_bytes)
+    # Which part is stored first, and makes the version, is open: the columns stand in each.
+    fixed = _json_bytes(result.content.columns) if result.content else 0
+    fixed += _json_bytes(result.page.refused) if result.page else 0
+    # A part carries a slice of each kind; a quarter is left for what else stands in every part.
+    limit = (max_bytes - fixed) // 4
     chunks = _slices(result.content.chunks, _chunk_bytes, limit) if result.content else []
     pieces = _text_slices(result.content.markdown, limit) if result.content else []
     links = _slices(result.page.links, _link_bytes, limit) if result.page else []
     parts: list[ResultMessage] = []
     ordinal = 0
-    rows = list(zip_longest(chunks, pieces, links))
+    rows = list(zip_longest(chunks, pieces, links)) or [(None, None, None)]
     for number, (some_chunks, piece, some_links) in enumerate(rows):
         content, page = result.content, result.page
         if content is not None:
