@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shared.postgres import serving
+from shared.postgres.errors import StatementTimeoutError
+from shared.postgres.indexing import PostgresIndexing
+from shared.retry import RetryPolicy
 from support.lost_answers import lose_first_answer
-from support.pipeline import Pipeline
+from support.pipeline import COLLECTION, Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from shared.postgres.database import Connection
     from support.databases import Database
 
 
@@ -57,3 +62,55 @@ async def test_jobs_at_work_do_not_keep_orphans_from_being_adopted(pipeline: Pip
         await owner.store(pipeline.file(claim, name))
     await pipeline.beat("result-consumer", pipeline.consumer_id, lease_seconds=-1)
     assert await other.indexing.adopt(at_most=1, known=[runs["a.md"]]) == [runs["b.md"]]
+
+
+async def test_large_versions_are_switched_in_slices(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving.picks, "__kwdefaults__", {"size": 2})
+    monkeypatch.setattr(serving.activate, "__kwdefaults__", {"size": 2})
+    monkeypatch.setattr(serving.supersede, "__kwdefaults__", {"size": 2})
+    for text in ("1\n\n2\n\n3\n\n4\n\n5", "1\n\n7\n\n8"):
+        await pipeline.upload("a.md", text.encode())
+        (claim,) = await pipeline.work()
+        stored = await pipeline.store(pipeline.file(claim, text))
+        activated = await pipeline.index(stored.indexing)
+        assert [status for _, _, status in activated.endings] == ["succeeded"]
+        served = await pipeline.rows(
+            "SELECT c.text FROM objects o JOIN chunks c ON c.id = o.chunk_id WHERE o.state = 'active'"
+        )
+        assert sorted(row["text"] for row in served) == text.split("\n\n")
+
+
+async def test_what_is_left_to_index_is_read_from_behind_an_ordinal(pipeline: Pipeline) -> None:
+    await pipeline.upload("a.md", b"X")
+    (claim,) = await pipeline.work()
+    (job_id,) = (await pipeline.store(pipeline.file(claim, "1\n\n2\n\n3"))).indexing
+    chunks = await pipeline.indexing.to_index([job_id], at_most=2)
+    assert [chunk.ordinal for chunk in chunks] == [0, 1]
+    chunks = await pipeline.indexing.to_index([job_id], at_most=2, after={job_id: 1})
+    assert [chunk.ordinal for chunk in chunks] == [2]
+
+
+async def test_a_failure_of_indexing_is_retried_like_any_other(pipeline: Pipeline) -> None:
+    indexing = PostgresIndexing(
+        database=pipeline.database,
+        consumer_id=pipeline.consumer_id,
+        collection=COLLECTION,
+        batch_seconds=60,
+        policy=RetryPolicy(base_seconds=1, dead_base_seconds=60, dead_retries_max=1),
+    )
+    upload = await pipeline.upload("a.md", b"X")
+    (claim,) = await pipeline.work()
+    await pipeline.store(pipeline.file(claim, "words"))
+    await indexing.fail([upload.run_id], error_code="internal_error", sentence="No.", retryable=True)
+    assert await pipeline.value("SELECT next_retry_at > now() FROM failed_jobs WHERE id = $1", upload.run_id)
+
+
+async def test_a_statement_that_takes_too_long_is_no_absence_of_postgres(pipeline: Pipeline) -> None:
+    async def slow(connection: Connection) -> None:
+        await connection.execute("SET LOCAL statement_timeout = '20ms'")
+        await connection.execute("SELECT pg_sleep(5)")
+
+    with pytest.raises(StatementTimeoutError):
+        await pipeline.database.run(slow)

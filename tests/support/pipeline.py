@@ -102,6 +102,7 @@ class Pipeline:
             consumer_id=self.consumer_id,
             collection=COLLECTION,
             batch_seconds=60,
+            policy=self.policy,
         )
 
     @classmethod

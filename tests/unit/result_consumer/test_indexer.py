@@ -10,11 +10,12 @@ import numpy as np
 from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.indexer import Indexer, IndexerOptions
 from result_consumer.usecases.repairer import Repairer
+from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import Activated, ChunkToIndex, OpenBatch
 from shared.vectors.errors import CollectionMissingError, InvalidBatchError, VectorsUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +37,8 @@ class Rows:
     def __init__(self, sizes: dict[int, int]) -> None:
         self.missing = {uid(job): [uid(1000 * job + n) for n in range(size)] for job, size in sizes.items()}
         self.orphans: list[UUID] = []
+        self.asked: list[dict[UUID, int]] = []
+        self.expiring = 0
         self.batches: dict[UUID, tuple[UUID, ...]] = {}
         self.given_up: list[UUID] = []
         self.ended: list[UUID] = []
@@ -52,11 +55,15 @@ class Rows:
         taken, self.orphans = self.orphans, []
         return taken
 
-    async def to_index(self, job_ids: Sequence[UUID], *, at_most: int) -> list[ChunkToIndex]:
+    async def to_index(
+        self, job_ids: Sequence[UUID], *, at_most: int, after: Mapping[UUID, int]
+    ) -> list[ChunkToIndex]:
+        self.asked.append(dict(after))
         return [
-            ChunkToIndex(chunk, uid(1), uid(2), uid(3), job, "web", None, f"text {chunk}")
+            ChunkToIndex(chunk, uid(1), uid(2), uid(3), job, "web", None, f"text {chunk}", chunk.int % 1000)
             for job in job_ids
             for chunk in self.missing[job]
+            if chunk.int % 1000 > after.get(job, -1)
         ][:at_most]
 
     async def open_batch(self, chunks: Sequence[ChunkToIndex]) -> OpenBatch:
@@ -71,6 +78,9 @@ class Rows:
 
     async def close_batch(self, batch_id: UUID, *, verified: bool) -> bool:
         chunks = set(self.batches.pop(batch_id))
+        if verified and self.expiring:
+            self.expiring -= 1
+            verified = False
         if verified:
             for job, left in self.missing.items():
                 self.missing[job] = [chunk for chunk in left if chunk not in chunks]
@@ -276,12 +286,43 @@ async def test_staged_work_without_an_owner_is_adopted() -> None:
 async def test_content_that_is_not_all_there_ends_with_a_reason() -> None:
     bench = Bench({1: 1})
 
-    async def nothing(job_ids: Sequence[UUID], *, at_most: int) -> list[ChunkToIndex]:
+    async def nothing(
+        job_ids: Sequence[UUID], *, at_most: int, after: Mapping[UUID, int]
+    ) -> list[ChunkToIndex]:
         return []
 
     bench.rows.to_index = nothing  # type: ignore[method-assign]  # rows that never get ready
     await bench.finish()
     assert set(bench.rows.failed) == {uid(1)}
+
+
+async def test_batches_that_expire_are_an_outage_and_no_fault_of_the_document() -> None:
+    bench = Bench({1: 1})
+    bench.rows.expiring = 2 * OPTIONS.refusals_max
+    await bench.finish()
+    assert bench.rows.ended == [uid(1)]
+    assert bench.rows.failed == {}
+
+
+async def test_a_large_document_is_not_read_from_its_start_for_each_batch() -> None:
+    bench = Bench({1: 9})
+    await bench.finish()
+    assert [after.get(uid(1)) for after in bench.rows.asked] == [None, 3, 7]
+
+
+async def test_a_document_that_postgres_takes_too_long_for_fails_alone() -> None:
+    bench = Bench({1: 1, 2: 1})
+    activate = bench.rows.activate
+
+    async def slow(job_ids: Sequence[UUID]) -> Activated:
+        if uid(1) in job_ids:
+            raise StatementTimeoutError(TimeoutError())
+        return await activate(job_ids)
+
+    bench.rows.activate = slow  # type: ignore[method-assign]  # one of them is too large
+    await bench.finish()
+    assert bench.rows.ended == [uid(2)]
+    assert "too long" in bench.rows.failed[uid(1)]
 
 
 async def test_what_weaviate_lost_is_indexed_anew_and_outages_are_waited_for() -> None:

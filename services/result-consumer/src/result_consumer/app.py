@@ -111,6 +111,7 @@ async def _indexer(
             consumer_id=consumer_id,
             collection=collection,
             batch_seconds=settings.index_batch_seconds,
+            policy=retry_policy(settings),
         )
 
     provisioner = Provisioner(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     import numpy as np
@@ -45,8 +45,10 @@ class Indexing(Batches, Protocol):
         """Take over staged jobs that have no living owner, and own ones that are not known."""
         ...
 
-    async def to_index(self, job_ids: Sequence[UUID], *, at_most: int) -> list[ChunkToIndex]:
-        """Chunks that still need an object."""
+    async def to_index(
+        self, job_ids: Sequence[UUID], *, at_most: int, after: Mapping[UUID, int]
+    ) -> list[ChunkToIndex]:
+        """Chunks that still need an object, behind an ordinal of each job."""
         ...
 
     async def activate(self, job_ids: Sequence[UUID]) -> Activated:

@@ -37,10 +37,16 @@ class PostgresUnavailableError(DependencyUnavailableError):
         super().__init__("postgres", f"Postgres is not available ({type(cause).__name__}).")
 
 
+class StatementTimeoutError(PostgresUnavailableError):
+    """Postgres is there, but ended a statement that took too long: the same may happen again each time."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn transient driver errors into :class:`PostgresUnavailableError`; the rest are bugs and pass."""
     try:
         yield
+    except asyncpg.QueryCanceledError as error:
+        raise StatementTimeoutError(error) from error
     except _TRANSIENT as error:
         raise PostgresUnavailableError(error) from error

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from shared.clock import new_id
 from shared.content import embedded_text
-from shared.errors import QuernError
+from shared.errors import ErrorCode, QuernError
+from shared.postgres import serving
 from shared.postgres.locks import Family, lock_documents, lock_family
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, add_log_lines, finish_jobs
+from shared.retry import GiveUp, decide
 from shared.states import JobStatus, Reason, Stage
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from shared.postgres.database import Connection, Database
+    from shared.retry import RetryPolicy
 
 
 class ObjectsTakenError(QuernError):
@@ -28,7 +31,10 @@ class ObjectsTakenError(QuernError):
 
 @dataclass(frozen=True, slots=True)
 class ChunkToIndex:
-    """A chunk that no object stands for yet; ``text`` is what is embedded and indexed."""
+    """A chunk that no object stands for yet; ``text`` is what is embedded and indexed.
+
+    ``ordinal`` is its place in the job's version.
+    """
 
     chunk_id: UUID
     tenant_id: UUID
@@ -38,6 +44,7 @@ class ChunkToIndex:
     source_type: str
     language: str | None
     text: str
+    ordinal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +79,19 @@ class PostgresIndexing:
     """The indexing of one consumer. It works on jobs whose rows name it as their owner."""
 
     def __init__(
-        self, *, database: Database, consumer_id: UUID, collection: str, batch_seconds: float
+        self,
+        *,
+        database: Database,
+        consumer_id: UUID,
+        collection: str,
+        batch_seconds: float,
+        policy: RetryPolicy,
     ) -> None:
         self._database = database
         self._consumer_id = consumer_id
         self._collection = collection
         self._batch_seconds = batch_seconds
+        self._policy = policy
 
     async def adopt(self, *, at_most: int, known: Sequence[UUID] = ()) -> list[UUID]:
         """Take over staged jobs that have no living owner, and earlier versions that are to be served again.
@@ -103,12 +117,25 @@ class PostgresIndexing:
 
         return await self._database.run(work)
 
-    async def to_index(self, job_ids: Sequence[UUID], *, at_most: int) -> list[ChunkToIndex]:
-        """Chunks of these jobs' versions that still need an object, by tenant and job, in reading order."""
+    async def to_index(
+        self, job_ids: Sequence[UUID], *, at_most: int, after: Mapping[UUID, int] | None = None
+    ) -> list[ChunkToIndex]:
+        """Chunks of these jobs' versions that still need an object, by tenant and job, in reading order.
+
+        Args:
+            job_ids: indexed by this consumer.
+            at_most: chunks.
+            after: by job, the ordinal behind which to look: what is before it was seen already.
+        """
+        behind = after or {}
 
         async def work(connection: Connection) -> list[ChunkToIndex]:
             rows = await connection.fetch(
-                queries("chunks")["to_index"], list(job_ids), self._collection, at_most
+                queries("chunks")["to_index"],
+                list(job_ids),
+                [behind.get(key, -1) for key in job_ids],
+                self._collection,
+                at_most,
             )
             return [
                 ChunkToIndex(
@@ -120,6 +147,7 @@ class PostgresIndexing:
                     source_type=row["source_type"],
                     language=row["language"],
                     text=embedded_text(row["heading_path"], row["text"]),
+                    ordinal=row["ordinal"],
                 )
                 for row in rows
             ]
@@ -194,7 +222,9 @@ class PostgresIndexing:
         """Serve the versions that these jobs staged, each as a whole; what misses an object is left for later."""
 
         async def work(connection: Connection) -> Activated:
-            return await _Activation(connection, self._consumer_id, self._collection).run(job_ids)
+            return await _Activation(connection, self._consumer_id, self._collection, self._policy).run(
+                job_ids
+            )
 
         return await self._database.run(work)
 
@@ -207,11 +237,11 @@ class PostgresIndexing:
             await finish_jobs(
                 connection,
                 [
-                    Ending(
-                        job_id=key,
-                        status=JobStatus.FAILED,
+                    _failure(
+                        family.jobs[key],
+                        self._policy,
                         error_code=error_code,
-                        error=sentence,
+                        sentence=sentence,
                         retryable=retryable,
                     )
                     for key in mine
@@ -235,13 +265,37 @@ def _is_indexed_by(job: Record, consumer_id: UUID) -> bool:
     )
 
 
+def _failure(job: Record, policy: RetryPolicy, *, error_code: str, sentence: str, retryable: bool) -> Ending:
+    """Indexing spends no attempts: a job that fails here is dead, and perhaps retried by the janitor later."""
+    later = decide(
+        policy,
+        retryable=retryable,
+        attempt=job["max_attempts"],
+        max_attempts=job["max_attempts"],
+        retries=job["retries"],
+        retry_after_seconds=None,
+        jitter=0.0,
+    )
+    return Ending(
+        job_id=job["id"],
+        status=JobStatus.FAILED,
+        error_code=error_code,
+        error=sentence,
+        retryable=retryable,
+        dead_retry_after_seconds=later.dead_retry_after_seconds if isinstance(later, GiveUp) else None,
+    )
+
+
 class _Activation:
     """One transaction: all that makes staged versions the served ones."""
 
-    def __init__(self, connection: Connection, consumer_id: UUID, collection: str) -> None:
+    def __init__(
+        self, connection: Connection, consumer_id: UUID, collection: str, policy: RetryPolicy
+    ) -> None:
         self._connection = connection
         self._consumer_id = consumer_id
         self._collection = collection
+        self._policy = policy
 
     async def run(self, job_ids: Sequence[UUID]) -> Activated:
         family = await lock_family(self._connection, job_ids)
@@ -284,11 +338,11 @@ class _Activation:
             version = versions.get(key)
             if version is None:
                 endings.append(
-                    Ending(
-                        job_id=key,
-                        status=JobStatus.FAILED,
-                        error_code="internal_error",
-                        error="The staged version is gone: retry the job.",
+                    _failure(
+                        job,
+                        self._policy,
+                        error_code=ErrorCode.INTERNAL_ERROR,
+                        sentence="The staged version is gone: retry the job.",
                         retryable=True,
                     )
                 )
@@ -303,11 +357,8 @@ class _Activation:
 
     async def _ready(self, candidates: Mapping[UUID, Record]) -> tuple[dict[UUID, Record], list[Record]]:
         """Candidates of which each chunk has exactly one object to stand for it."""
-        rows = await self._connection.fetch(
-            queries("objects")["picks"],
-            [row["version_id"] for row in candidates.values()],
-            self._collection,
-        )
+        counts = {row["version_id"]: row["chunk_count"] for row in candidates.values()}
+        rows = await serving.picks(self._connection, counts, self._collection)
         picks: dict[UUID, list[Record]] = {}
         for row in rows:
             picks.setdefault(row["version_id"], []).append(row)
@@ -324,10 +375,9 @@ class _Activation:
         documents = [row["document_id"] for row in ready.values()]
         versions = [row["version_id"] for row in ready.values()]
         sources = sorted({family.jobs[key]["source_id"] for key in ready})
-        await self._connection.execute(queries("objects")["supersede"], sources, documents, versions)
+        await serving.supersede(self._connection, sources, documents, versions)
         idle = [pick["object_id"] for pick in picks if pick["state"] != "active"]
-        activated = await self._connection.fetch(queries("objects")["activate"], idle)
-        if len(activated) != len(idle):
+        if await serving.activate(self._connection, idle) != len(idle):
             # The janitor took one to delete in this moment: nothing is switched, it is indexed first.
             raise ObjectsTakenError("Objects of the new version are being deleted: index them again.")
         await self._connection.execute(queries("document_versions")["deactivate"], documents)

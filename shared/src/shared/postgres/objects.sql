@@ -12,20 +12,23 @@ VALUES ($1, $2, $3, $3, $3, $4, $5, 'deleting') ON CONFLICT DO NOTHING;
 
 -- name: picks
 -- For each chunk of these versions the object that will stand for it: one that is active, else one that was, else
--- a verified new one.
+-- a verified new one. In slices of ordinals from $3 to below $4: a version has a chunk once.
 SELECT DISTINCT ON (vc.version_id, vc.chunk_id) vc.version_id, vc.chunk_id, o.object_id, o.state
 FROM version_chunks vc
 JOIN objects o ON o.chunk_id = vc.chunk_id AND o.collection = $2 AND o.state IN ('active', 'superseded', 'staged')
 LEFT JOIN index_batches b ON b.batch_id = o.batch_id
-WHERE vc.version_id = ANY ($1::uuid[]) AND (o.state <> 'staged' OR b.state = 'verified')
+WHERE vc.version_id = ANY ($1::uuid[]) AND vc.ordinal >= $3 AND vc.ordinal < $4
+  AND (o.state <> 'staged' OR b.state = 'verified')
 ORDER BY vc.version_id, vc.chunk_id, CASE o.state WHEN 'active' THEN 0 WHEN 'superseded' THEN 1 ELSE 2 END, o.object_id;
 
--- name: supersede
+-- name: outdated
 -- What the documents' new versions do not have any more.
-UPDATE objects o SET state = 'superseded', superseded_at = now()
+SELECT o.object_id FROM objects o
 WHERE o.source_id = ANY ($1::uuid[]) AND o.document_id = ANY ($2::uuid[]) AND o.state = 'active'
-  AND NOT EXISTS (SELECT 1 FROM version_chunks vc WHERE vc.chunk_id = o.chunk_id AND vc.version_id = ANY ($3::uuid[]))
-RETURNING o.object_id;
+  AND NOT EXISTS (SELECT 1 FROM version_chunks vc WHERE vc.chunk_id = o.chunk_id AND vc.version_id = ANY ($3::uuid[]));
+
+-- name: supersede
+UPDATE objects SET state = 'superseded', superseded_at = now() WHERE object_id = ANY ($1::uuid[]) AND state = 'active';
 
 -- name: activate
 UPDATE objects SET state = 'active', activated_at = now(), superseded_at = NULL

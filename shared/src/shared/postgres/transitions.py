@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.postgres.serving import supersede
 from shared.postgres.sql import queries
 from shared.states import JobStatus, Reason
 
@@ -152,7 +153,7 @@ async def retire_documents(
 
     The caller holds the sources' locks, so that nothing activates them at the same time.
     """
-    await connection.execute(queries("objects")["supersede"], source_ids, document_ids, [])
+    await supersede(connection, source_ids, document_ids)
     await connection.execute(queries("document_versions")["deactivate"], document_ids)
     await connection.execute(queries("documents")["retire"], document_ids)
     await connection.execute(queries("crawl_pages")["mark_gone"], document_ids)

@@ -14,13 +14,28 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Pending:
-    """A staged job: how many chunks it is thought to have, and how often its indexing was refused."""
+    """A staged job: how many chunks it is thought to have, and how its indexing failed so far.
+
+    Attributes:
+        job_id: of the job.
+        chunks: as far as is known.
+        refusals: how often it was refused while it was alone.
+        fruitless: how often it was not ready although nothing was left to write.
+        timeouts: how often Postgres took too long for it while it was alone.
+        alone: it goes with no other.
+    """
 
     job_id: UUID
     chunks: int
     refusals: int = 0
     fruitless: int = 0
+    timeouts: int = 0
     alone: bool = False
+
+    def progressed(self) -> None:
+        """Something of it was written: it is not stuck."""
+        self.fruitless = 0
+        self.timeouts = 0
 
 
 class Backlog:

@@ -8,6 +8,7 @@ import structlog
 
 from shared.errors import DependencyUnavailableError
 from shared.observability.metrics import CHUNKS_EMBEDDED, CHUNKS_INDEXED, STAGE_DURATION
+from shared.vectors.errors import VectorsUnavailableError
 from shared.vectors.port import VectorObject
 
 if TYPE_CHECKING:
@@ -60,12 +61,17 @@ class BatchWriter:
 
     async def _close(self, batch: OpenBatch, *, verified: bool) -> None:
         try:
-            await self._batches.close_batch(batch.batch_id, verified=verified)
+            in_time = await self._batches.close_batch(batch.batch_id, verified=verified)
         except DependencyUnavailableError as error:
             # It expires, and the janitor gives its ids up.
             _log.warning("batch_left_open", dependency=error.dependency)
             if verified:
                 raise
+            return
+        if verified and not in_time:
+            raise VectorsUnavailableError(
+                "An index batch expired before it was verified: Weaviate is too slow."
+            )
 
 
 def _objects(batch: OpenBatch, vectors: NDArray[np.float32]) -> list[VectorObject]:

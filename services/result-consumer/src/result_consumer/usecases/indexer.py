@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
@@ -12,6 +12,7 @@ from result_consumer.core.backlog import Backlog, Pending, by_tenant
 from shared.errors import DependencyRejectedError, DependencyUnavailableError, ErrorCode
 from shared.lifecycle import wait_or_stop
 from shared.observability.metrics import JOBS_FINISHED, STAGE_DURATION
+from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import ObjectsTakenError
 from shared.vectors.errors import CollectionMissingError, TenantMissingError
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from result_consumer.usecases.batch_writer import BatchWriter
 
 _log = structlog.get_logger(__name__)
+
+#: Of a document whose size is not known: some go together, but not all that a dead consumer left.
+_ASSUMED_CHUNKS: Final = 20
 
 
 class Background(Protocol):
@@ -51,6 +55,7 @@ class IndexerOptions:
         linger_seconds: how long the first job of a batch waits for company.
         adopt_seconds: how often jobs without a living owner are looked for.
         refusals_max: how often a job may be refused before it fails.
+        timeouts_max: how often Postgres may end the statements of one job, with nothing written in between.
         pause_seconds: the first pause after an outage; doubles up to ``pause_max_seconds``.
     """
 
@@ -59,6 +64,7 @@ class IndexerOptions:
     linger_seconds: float
     adopt_seconds: float
     refusals_max: int = 3
+    timeouts_max: int = 5
     pause_seconds: float = 0.5
     pause_max_seconds: float = 15.0
 
@@ -119,7 +125,7 @@ class Indexer:
         while True:
             try:
                 for job_id in await rows.adopt(at_most=200, known=self._backlog.known):
-                    self.add(job_id, 0)
+                    self.add(job_id, _ASSUMED_CHUNKS)
             except DependencyUnavailableError as error:
                 _log.warning("adoption_postponed", dependency=error.dependency)
             if await wait_or_stop(stop, self._options.adopt_seconds):
@@ -147,6 +153,9 @@ class Indexer:
             self._outages = 0
         except (CollectionMissingError, TenantMissingError) as error:
             await self._provide_again(error, stop)
+        except StatementTimeoutError as error:
+            await self._too_slow(rows, taken)
+            await self._pause(error, stop)
         except DependencyUnavailableError as error:
             await self._pause(error, stop)
         except ObjectsTakenError as error:
@@ -160,12 +169,16 @@ class Indexer:
                 self._arrived.set()
 
     async def _write_missing(self, rows: Indexing, taken: Sequence[Pending], stop: asyncio.Event) -> None:
-        jobs = [pending.job_id for pending in taken]
+        jobs = {pending.job_id: pending for pending in taken}
         most = self._options.batch_chunks
+        seen: dict[UUID, int] = {}
         while not stop.is_set():
-            chunks = await rows.to_index(jobs, at_most=most)
+            chunks = await rows.to_index(list(jobs), at_most=most, after=seen)
             for batch in by_tenant(chunks, at_most=most):
                 await self._writer(rows).write(batch)
+                for chunk in batch:
+                    seen[chunk.job_id] = chunk.ordinal
+                    jobs[chunk.job_id].progressed()
             if len(chunks) < most:
                 return
 
@@ -188,6 +201,18 @@ class Indexer:
             pending.fruitless += 1
         hopeless = [p.job_id for p in unready if p.fruitless > self._options.refusals_max]
         await self._fail(rows, hopeless, "A part of this document's content was never stored: retry the job.")
+
+    async def _too_slow(self, rows: Indexing, taken: Sequence[Pending]) -> None:
+        """Postgres is there, but ends what these jobs ask of it: each goes alone, and not for ever."""
+        for pending in taken:
+            pending.timeouts += len(taken) == 1
+            pending.alone = True
+        hopeless = [p.job_id for p in taken if p.timeouts >= self._options.timeouts_max]
+        await self._fail(
+            rows,
+            hopeless,
+            "Storing this document took Postgres too long, again and again: retry it when it is less busy.",
+        )
 
     async def _refused(self, rows: Indexing, taken: Sequence[Pending], error: Exception) -> None:
         """A poison document shall fail alone: each goes alone from now on, and fails when it is refused again."""
