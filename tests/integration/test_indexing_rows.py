@@ -9,6 +9,7 @@ import pytest
 from shared.postgres import serving
 from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import PostgresIndexing
+from shared.postgres.repairs import PostgresRepairs
 from shared.retry import RetryPolicy
 from support.lost_answers import lose_first_answer
 from support.pipeline import COLLECTION, Pipeline
@@ -114,3 +115,29 @@ async def test_a_statement_that_takes_too_long_is_no_absence_of_postgres(pipelin
 
     with pytest.raises(StatementTimeoutError):
         await pipeline.database.run(slow)
+
+
+async def test_repairs_of_what_is_not_served_any_more_make_way(pipeline: Pipeline) -> None:
+    await pipeline.upload("a.md", b"X")
+    (claim,) = await pipeline.work()
+    stored = await pipeline.store(pipeline.file(claim, "1\n\n2\n\n3"))
+    await pipeline.index(stored.indexing)
+    await pipeline.rows(
+        """
+        INSERT INTO repairs (object_id, tenant_id, source_id, document_id, chunk_id, collection, kind, noted_at)
+        SELECT o.object_id, o.tenant_id, o.source_id, o.document_id, o.chunk_id, o.collection, 'missing',
+               now() + make_interval(secs => vc.ordinal)
+        FROM objects o JOIN version_chunks vc ON vc.chunk_id = o.chunk_id WHERE o.state = 'active' RETURNING object_id
+        """
+    )
+    await pipeline.rows(
+        """
+        UPDATE objects SET state = 'superseded' WHERE chunk_id IN (
+            SELECT chunk_id FROM version_chunks WHERE ordinal < 2) RETURNING object_id
+        """
+    )
+    repairs = PostgresRepairs(
+        database=pipeline.database, consumer_id=pipeline.consumer_id, collection=COLLECTION
+    )
+    assert [chunk.text.splitlines()[-1] for chunk in await repairs.take(at_most=1)] == ["3"]
+    assert await pipeline.value("SELECT count(*) FROM repairs") == 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
+import pytest
 
 from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.indexer import Indexer, IndexerOptions
@@ -143,12 +144,14 @@ class Repairs:
     def __init__(self) -> None:
         self.broken: list[UUID] = []
         self.postponed: set[UUID] = set()
+        self.hopeless: set[UUID] = set()
+        self.tenants: dict[UUID, UUID] = {}
         self.whole = asyncio.Event()
 
     async def take(self, *, at_most: int) -> list[ChunkToIndex]:
         return [
-            ChunkToIndex(chunk, uid(1), uid(2), uid(3), uid(0), "web", None, "text")
-            for chunk in self.broken[:at_most]
+            ChunkToIndex(chunk, self.tenants.get(chunk, uid(1)), uid(2), uid(3), uid(0), "web", None, "text")
+            for chunk in sorted(self.broken[:at_most], key=lambda chunk: self.tenants.get(chunk, uid(1)))
         ]
 
     async def swap(self, batch: OpenBatch) -> int:
@@ -163,7 +166,7 @@ class Repairs:
         self._look()
 
     def _look(self) -> None:
-        if set(self.broken) <= self.postponed:
+        if set(self.broken) <= self.hopeless:
             self.whole.set()
 
 
@@ -208,6 +211,9 @@ class Bench:
     def _writer(self, batches: Batches) -> BatchWriter:
         clock = asyncio.get_running_loop().time
         return BatchWriter(batches=batches, vectors=self.vectors, embedder=Embedder(), clock=clock)
+
+    def repairer(self) -> Repairer:
+        return self._repairer(self.rows)
 
     def _repairer(self, batches: Batches) -> Repairer:
         return Repairer(
@@ -339,7 +345,20 @@ async def test_a_chunk_that_is_refused_keeps_no_other_from_being_repaired() -> N
     bench = Bench({})
     bench.repairs.broken = [uid(n) for n in range(10)]
     bench.vectors.poison = uid(0)
+    bench.repairs.hopeless = {uid(0)}
     async with bench.running(), asyncio.timeout(10):
         await bench.repairs.whole.wait()
     assert {one.chunk_id for one in bench.vectors.written} == {uid(n) for n in range(1, 10)}
+    assert bench.repairs.broken == [uid(0)]
+
+
+async def test_a_tenant_whose_repairs_are_refused_keeps_no_other_waiting() -> None:
+    bench = Bench({})
+    bench.repairs.broken = [uid(0), *(uid(n) for n in range(1, 4))]
+    bench.repairs.tenants = {uid(n): uid(2) for n in range(1, 4)}
+    bench.vectors.poison = uid(0)
+    repairer = bench.repairer()
+    with pytest.raises(InvalidBatchError):
+        await repairer.run_once()
+    assert bench.repairs.broken == [uid(0)]
     assert bench.repairs.postponed == {uid(0)}

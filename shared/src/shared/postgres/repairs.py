@@ -32,16 +32,25 @@ class PostgresRepairs:
         self._collection = collection
 
     async def take(self, *, at_most: int) -> list[ChunkToIndex]:
-        """Chunks to be indexed anew, by tenant: what no living consumer works on, and what this one began."""
+        """Chunks to be indexed anew, by tenant: what no living consumer works on, and what this one began.
 
-        async def work(connection: Connection) -> list[ChunkToIndex]:
+        What is not served any more is dropped when its turn comes: nothing looks through all repairs.
+        """
+
+        async def work(connection: Connection) -> tuple[bool, list[ChunkToIndex]]:
             repairs = queries("repairs")
-            await connection.execute(repairs["drop_obsolete"], self._collection)
-            taken = await connection.fetch(repairs["take"], self._consumer_id, self._collection, at_most)
-            rows = await connection.fetch(repairs["chunks"], [row["object_id"] for row in taken])
-            return [_chunk(row) for row in rows]
+            rows = await connection.fetch(repairs["take"], self._consumer_id, self._collection, at_most)
+            taken = {row["object_id"] for row in rows}
+            taken -= {
+                row["object_id"] for row in await connection.fetch(repairs["drop_obsolete"], list(taken))
+            }
+            chunks = await connection.fetch(repairs["chunks"], list(taken))
+            return bool(rows) and not taken, [_chunk(row) for row in chunks]
 
-        return await self._database.run(work)
+        all_obsolete = True
+        while all_obsolete:  # ends, because each round removes what it took
+            all_obsolete, chunks = await self._database.run(work)
+        return chunks
 
     async def swap(self, batch: OpenBatch) -> int:
         """Serve the objects of a verified batch in the place of the broken ones; returns how many were replaced.

@@ -15,9 +15,10 @@ SELECT count(*)::integer AS broken, (SELECT count(*) FROM noted)::integer AS not
 
 -- name: drop_obsolete
 -- The broken object is not served any more: nothing is left to repair.
-DELETE FROM repairs r WHERE r.collection = $1 AND NOT EXISTS (
+DELETE FROM repairs r WHERE r.object_id = ANY ($1::uuid[]) AND NOT EXISTS (
     SELECT 1 FROM objects o JOIN sources s ON s.id = o.source_id
-    WHERE o.object_id = r.object_id AND o.state = 'active' AND s.status = 'live');
+    WHERE o.object_id = r.object_id AND o.state = 'active' AND s.status = 'live')
+RETURNING r.object_id;
 
 -- name: take
 -- The oldest that no living process works on, and this one's own.

@@ -74,24 +74,29 @@ class Repairer:
     async def run_once(self) -> int:
         """Repair up to a batch's worth; returns how many objects were replaced.
 
-        After a refusal batches are halved until the chunk that is refused stands alone; that one goes to the end
-        of the line, and the others do not wait for it.
+        What is refused goes to the end of the line, so that neither another tenant nor what comes after waits for
+        it; batches are halved until the chunk that is refused stands alone.
+
+        Raises:
+            Exception: the first refusal, after the other tenants had their turn.
         """
         replaced = 0
+        refusal: Exception | None = None
         for some in by_tenant(await self._repairs.take(at_most=self._size), at_most=self._size):
             try:
                 replaced += await self._repairs.swap(await self._writer.write(some))
             except (DependencyUnavailableError, ObjectsTakenError):
                 raise
-            except Exception:
+            except Exception as error:  # noqa: BLE001  (raised below: first the others have their turn)
                 self._size = max(1, len(some) // 2)
-                if len(some) == 1:
-                    await self._repairs.postpone(some)
-                raise
-        self._size = min(2 * self._size, self._batch_chunks)
+                await self._repairs.postpone(some)
+                refusal = refusal or error
         if replaced:
             AUDIT_REPAIRED.inc("missing", amount=replaced)
             _log.info("objects_repaired", objects=replaced)
+        if refusal is not None:
+            raise refusal
+        self._size = min(2 * self._size, self._batch_chunks)
         return replaced
 
     async def _provide_again(self, pause: float) -> float:
