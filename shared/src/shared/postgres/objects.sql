@@ -21,14 +21,15 @@ WHERE vc.version_id = ANY ($1::uuid[]) AND vc.ordinal >= $3 AND vc.ordinal < $4
   AND (o.state <> 'staged' OR b.state = 'verified')
 ORDER BY vc.version_id, vc.chunk_id, CASE o.state WHEN 'active' THEN 0 WHEN 'superseded' THEN 1 ELSE 2 END, o.object_id;
 
--- name: outdated
--- What the documents' new versions do not have any more.
-SELECT o.object_id FROM objects o
-WHERE o.source_id = ANY ($1::uuid[]) AND o.document_id = ANY ($2::uuid[]) AND o.state = 'active'
-  AND NOT EXISTS (SELECT 1 FROM version_chunks vc WHERE vc.chunk_id = o.chunk_id AND vc.version_id = ANY ($3::uuid[]));
+-- name: served
+-- What these documents serve now, and for which chunks.
+SELECT object_id, chunk_id FROM objects
+WHERE source_id = ANY ($1::uuid[]) AND document_id = ANY ($2::uuid[]) AND state = 'active';
 
 -- name: supersede
-UPDATE objects SET state = 'superseded', superseded_at = now() WHERE object_id = ANY ($1::uuid[]) AND state = 'active';
+-- Naming both states keeps the planner on the primary key: it would walk the index of all that is active instead.
+UPDATE objects SET state = 'superseded', superseded_at = now()
+WHERE object_id = ANY ($1::uuid[]) AND state IN ('active', 'superseded');
 
 -- name: activate
 UPDATE objects SET state = 'active', activated_at = now(), superseded_at = NULL

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from uuid import UUID
 
     from asyncpg import Record
@@ -40,13 +40,18 @@ async def supersede(
     connection: Connection,
     source_ids: Sequence[UUID],
     document_ids: Sequence[UUID],
-    version_ids: Iterable[UUID] = (),
+    version_ids: Sequence[UUID] = (),
     *,
     size: int = SLICE,
 ) -> None:
     """Take from search what these documents serve and these versions do not have; under the documents' locks."""
-    rows = await connection.fetch(queries("objects")["outdated"], source_ids, document_ids, list(version_ids))
-    for some in _slices([row["object_id"] for row in rows], size):
+    # Compared here and not by the database: with statistics from before the documents grew, it compares each with each.
+    served = await connection.fetch(queries("objects")["served"], source_ids, document_ids)
+    kept = {
+        row["chunk_id"]
+        for row in await connection.fetch(queries("version_chunks")["of_versions"], version_ids)
+    }
+    for some in _slices([row["object_id"] for row in served if row["chunk_id"] not in kept], size):
         await connection.execute(queries("objects")["supersede"], some)
 
 

@@ -7,3 +7,6 @@ ON CONFLICT DO NOTHING;
 -- In slices: of versions that are not served and never will be again.
 DELETE FROM version_chunks WHERE (version_id, ordinal) IN (
     SELECT version_id, ordinal FROM version_chunks WHERE version_id = ANY ($1::uuid[]) LIMIT $2);
+
+-- name: of_versions
+SELECT chunk_id FROM version_chunks WHERE version_id = ANY ($1::uuid[]);
