@@ -34,10 +34,10 @@ class Offset(IntEnum):
     JANITOR_ADMIN = 21
     CONSUMER_ADMIN = 30
     WORKER_ADMIN = 50
-    DEMO_SITE = 98
+    DEMO_SITE = 90
 
 
-USED = Offset.WORKER_ADMIN + MAX_WORKERS
+USED = Offset.DEMO_SITE + 1
 """How much of the block the largest stack takes: the public port may lie in the rest."""
 
 EVERY_INTERFACE = frozenset({Offset.WEAVIATE_GRPC, Offset.WEAVIATE_CLUSTER_DATA})
