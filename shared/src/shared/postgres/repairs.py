@@ -47,7 +47,7 @@ class PostgresRepairs:
             chunks = await connection.fetch(repairs["chunks"], list(taken))
             return bool(rows) and not taken, [_chunk(row) for row in chunks]
 
-        all_obsolete = True
+        all_obsolete, chunks = await self._database.run(work)
         while all_obsolete:  # ends, because each round removes what it took
             all_obsolete, chunks = await self._database.run(work)
         return chunks
