@@ -26,10 +26,15 @@ LISTED_AT_ONCE: Final = 500
 ASKED_AT_ONCE: Final = 50
 QUIET_SECONDS: Final = 60.0
 
-EXPECTED_CHUNKS: Final = """
-    SELECT DISTINCT vc.chunk_id::text, v.source_id::text, v.document_id::text
+EXPECTED: Final = """
+    SELECT DISTINCT vc.chunk_id::text, v.source_id::text, v.document_id::text, o.object_id::text
     FROM document_versions v JOIN sources s ON s.id = v.source_id JOIN version_chunks vc ON vc.version_id = v.id
+    LEFT JOIN objects o ON o.chunk_id = vc.chunk_id AND o.state = 'active'
     WHERE v.is_active AND s.status = 'live'"""
+
+UNDER_WAY: Final = """
+    SELECT state, count(*) FROM objects
+    WHERE state IN ('staged', 'superseded') OR (state = 'deleting' AND deleted_at IS NULL) GROUP BY state"""
 
 LEFT_OF_SOURCE: Final = """
     SELECT 'chunks' AS place, count(*) FROM chunks WHERE source_id = $1
@@ -242,16 +247,18 @@ class Truth:
             ledger = await response.json()
         if not ledger["balanced"] or ledger["in_flight"]:
             return [f"ledger: {ledger}"]
+        if rows := await self.rows(UNDER_WAY):
+            return [f"objects on their way in or out: {[tuple(row) for row in rows]}"]
         if not await self._is_provided():
             return ["Weaviate has no place for objects"]
-        expected = {row["chunk_id"]: row for row in await self.rows(EXPECTED_CHUNKS)}
+        expected = {row["chunk_id"]: row for row in await self.rows(EXPECTED)}
         objects = await self.objects()
         present = Counter(item["chunk_id"] for item in objects)
         problems = [
             *_listed("chunks without an object", expected.keys() - present.keys()),
             *_listed("objects without a served chunk", present.keys() - expected.keys()),
             *_listed("chunks with several objects", [key for key, count in present.items() if count > 1]),
-            *_listed("objects with other ids than their chunk", _foreign(objects, expected)),
+            *_listed("objects that are not what the rows say of their chunk", _foreign(objects, expected)),
         ]
         return problems or await self._not_found(objects)
 
@@ -264,12 +271,15 @@ class Truth:
         return _listed("objects that a search by vector does not find", lost)
 
 
+_SAME: Final = ("object_id", "source_id", "document_id")
+
+
 def _foreign(objects: Iterable[dict[str, Any]], expected: dict[str, asyncpg.Record]) -> list[str]:
     return [
         item["id"]
         for item in objects
         if (row := expected.get(item["chunk_id"])) is not None
-        and (row["source_id"], row["document_id"]) != (item["source_id"], item["document_id"])
+        and tuple(row[name] for name in _SAME) != (item["id"], item["source_id"], item["document_id"])
     ]
 
 
