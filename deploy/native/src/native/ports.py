@@ -32,12 +32,12 @@ class Offset(IntEnum):
     WEAVIATE_RAFT_RPC = 11
     GATEWAY_ADMIN = 20
     JANITOR_ADMIN = 21
+    DEMO_SITE = 25
     CONSUMER_ADMIN = 30
     WORKER_ADMIN = 50
-    DEMO_SITE = 90
 
 
-USED = Offset.DEMO_SITE + 1
+USED = Offset.WORKER_ADMIN + MAX_WORKERS
 """How much of the block the largest stack takes: the public port may lie in the rest."""
 
 EVERY_INTERFACE = frozenset({Offset.WEAVIATE_GRPC, Offset.WEAVIATE_CLUSTER_DATA})
