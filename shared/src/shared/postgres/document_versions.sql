@@ -29,9 +29,13 @@ FROM jobs j JOIN document_versions v ON v.id = j.version_id WHERE j.id = ANY ($1
 
 -- name: sources_of_uploads
 -- Sources that hold the bytes of these uploads now: locked with their own, since what is said of them must stay true.
-SELECT DISTINCT v.source_id FROM jobs j
-JOIN document_versions v ON v.tenant_id = j.tenant_id AND v.content_hash = j.bytes_sha256 AND v.is_active
-WHERE j.id = ANY ($1::uuid[]) AND j.type = 'upload';
+-- The jobs come first, whatever the planner thinks of tables that have just grown: it has compared every version with
+-- every job of the tenant.
+WITH asked AS MATERIALIZED (
+    SELECT tenant_id, bytes_sha256 FROM jobs WHERE id = ANY ($1::uuid[]) AND type = 'upload'
+)
+SELECT DISTINCT v.source_id FROM asked a
+JOIN document_versions v ON v.tenant_id = a.tenant_id AND v.content_hash = a.bytes_sha256 AND v.is_active;
 
 -- name: active_with_hash
 -- The active upload with these bytes in this group.

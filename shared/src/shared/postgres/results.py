@@ -85,8 +85,7 @@ class _Batch:
     async def store(self) -> Stored:
         """Do all of it."""
         jobs = [m.job_id for m in self._messages]
-        holders = await self._connection.fetch(queries("document_versions")["sources_of_uploads"], jobs)
-        family = await lock_family(self._connection, jobs, also_sources=(row["source_id"] for row in holders))
+        family = await lock_family(self._connection, jobs, also_sources=await self._holders())
         self._facts = ResultFacts(family)
         self._pages = CrawledPages(self._connection, self._facts, max_attempts=self._max_attempts)
         fresh = [m for m in self._messages if not is_late(m, self._facts.of_job(m))]
@@ -109,6 +108,14 @@ class _Batch:
             endings=[(row["id"], row["type"], row["status"], row["error_code"]) for row in ended],
             again=again,
         )
+
+    async def _holders(self) -> list[UUID]:
+        """Sources that hold the bytes of the uploads among these results; pages have none."""
+        uploads = [m.job_id for m in self._messages if m.handler == Handler.FILE]
+        if not uploads:
+            return []
+        rows = await self._connection.fetch(queries("document_versions")["sources_of_uploads"], uploads)
+        return [row["source_id"] for row in rows]
 
     async def _judge(self, message: ResultMessage, documents: dict[UUID, Record]) -> None:
         job, facts = self._facts.job(message), self._facts.of_job(message)
