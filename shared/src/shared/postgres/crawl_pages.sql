@@ -1,10 +1,14 @@
 -- name: of_keys
--- Who stands for these pages in which run, and what is known of them. A job that ended without content has fallen:
--- it stands for nothing, though its page was seen.
-SELECT p.url_key, p.run_id, p.job_id, p.links, p.depth,
+-- Who stands for these pages in which run. A job that ended without content has fallen: it stands for nothing, though
+-- its page was seen.
+SELECT p.url_key, p.run_id, p.job_id, p.depth,
        coalesce(j.status = 'skipped' AND j.reason IN ('canonical', 'gone', 'robots', 'scope', 'type'), false) AS fallen
 FROM crawl_pages p LEFT JOIN jobs j ON j.id = p.job_id
 WHERE p.source_id = $1 AND p.url_key = ANY ($2::text[]);
+
+-- name: links
+-- Where pages lead to, as last fetched: of pages that are asked for alone, because there may be thousands of each.
+SELECT url_key, links FROM crawl_pages WHERE source_id = $1 AND url_key = ANY ($2::text[]);
 
 -- name: lower
 -- Found again on a shorter path.

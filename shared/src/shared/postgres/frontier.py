@@ -40,7 +40,8 @@ class Taken:
         owners: the job of this run that stands for a page, by key.
         fallen: pages whose job ended without content: another may stand for them.
         depths: of the pages of this run.
-        known_links: where pages lead to, as last fetched.
+        seen: pages of which all this has been read.
+        known_links: where pages lead to, as last fetched; read when it is needed.
         grown: pages that were added since ``run`` was read.
     """
 
@@ -50,6 +51,7 @@ class Taken:
     owners: dict[str, UUID | None] = field(default_factory=dict)
     fallen: set[str] = field(default_factory=set)
     depths: dict[str, int] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
     known_links: dict[str, list[str]] = field(default_factory=dict)
     grown: int = 0
 
@@ -66,7 +68,9 @@ async def read_taken(connection: Connection, run: Record, keys: Iterable[str], *
 
 
 async def read_known_links(connection: Connection, taken: Taken, pages: Iterable[str]) -> None:
-    """Read as well who stands for the pages that these pages, which were not modified, are known to lead to."""
+    """Read where these pages, which were not modified, are known to lead to, and who stands for those pages."""
+    pages = list(pages)
+    await _read_links(connection, taken, pages)
     links = (parse_web_url(url).key for page in pages for url in taken.known_links.get(page, []))
     await _read(connection, taken, set(links))
 
@@ -75,14 +79,21 @@ async def _read(connection: Connection, taken: Taken, keys: set[str]) -> None:
     if not keys:
         return
     rows = await connection.fetch(queries("crawl_pages")["of_keys"], taken.source_id, sorted(keys))
+    taken.seen |= keys
     for row in rows:
         key = row["url_key"]
-        taken.known_links[key] = row["links"]
         if row["run_id"] == taken.run["id"]:
             taken.owners[key] = row["job_id"]
             taken.depths[key] = row["depth"]
             if row["fallen"]:
                 taken.fallen.add(key)
+
+
+async def _read_links(connection: Connection, taken: Taken, keys: Iterable[str]) -> None:
+    wanted = sorted({key for key in keys if key not in taken.known_links})
+    if wanted:
+        rows = await connection.fetch(queries("crawl_pages")["links"], taken.source_id, wanted)
+        taken.known_links.update((row["url_key"], row["links"]) for row in rows)
 
 
 async def take_pages(
@@ -156,12 +167,13 @@ async def _lower(
     await connection.execute(queries("jobs")["lower_pages"], [taken.owners[key] for key in keys], depths)
     await connection.execute(queries("crawl_pages")["lower"], taken.source_id, keys, depths)
     taken.depths.update(lower)
+    leading = {key: depth for key, depth in lower.items() if depth < deepest}
+    await _read_links(connection, taken, leading)
     further = []
-    for key, depth in lower.items():
-        if depth < deepest:
-            urls = map(parse_web_url, taken.known_links.get(key, []))
-            further += [(FoundLink(url.href, url.key, url.host_key), depth + 1) for url in urls]
-    await _read(connection, taken, {link.key for link, _ in further if link.key not in taken.known_links})
+    for key, depth in leading.items():
+        urls = map(parse_web_url, taken.known_links.get(key, []))
+        further += [(FoundLink(url.href, url.key, url.host_key), depth + 1) for url in urls]
+    await _read(connection, taken, {link.key for link, _ in further} - taken.seen)
     return further
 
 
