@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -22,13 +23,25 @@ class Batcher(Generic[Item, Result]):
         work: takes a batch and returns a result for each item, in the same order. What it raises is raised
             by every ``submit`` of the batch.
         at_most: items in one batch.
+        pause_seconds: between the beginnings of two batches, so that items which come one by one go together
+            all the same; the first batch after a while of nothing goes at once.
+        enough: so many items do not wait for the end of that pause.
     """
 
     def __init__(
-        self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, at_most: int
+        self,
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        at_most: int,
+        pause_seconds: float = 0.0,
+        enough: int = 1,
     ) -> None:
         self._work = work
         self._at_most = at_most
+        self._pause_seconds = pause_seconds
+        self._enough = enough
+        self._pause_until = 0.0
+        self._are_enough = asyncio.Event()
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -36,6 +49,8 @@ class Batcher(Generic[Item, Result]):
         """Have ``item`` worked on with others; returns its result."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
+        if len(self._waiting) >= self._enough:
+            self._are_enough.set()
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await future
@@ -45,12 +60,23 @@ class Batcher(Generic[Item, Result]):
             # One turn of the loop, so that what arrives together goes together.
             await asyncio.sleep(0)
             while self._waiting:
+                await self._pause()
                 batch, self._waiting = self._waiting[: self._at_most], self._waiting[self._at_most :]
                 await self._settle([entry for entry in batch if not entry[1].cancelled()])
         finally:
             self._running = None
             if self._waiting:
                 self._running = asyncio.create_task(self._run())
+
+    async def _pause(self) -> None:
+        """Wait until the pause after the last batch is over, or enough items are there."""
+        now = asyncio.get_running_loop().time()
+        if len(self._waiting) < self._enough and now < self._pause_until:
+            self._are_enough.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause_until - now):
+                    await self._are_enough.wait()
+        self._pause_until = asyncio.get_running_loop().time() + self._pause_seconds
 
     async def _settle(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         if not batch:

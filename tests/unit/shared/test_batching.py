@@ -71,3 +71,26 @@ async def test_a_submitter_that_gave_up_is_not_worked_for() -> None:
     assert await first == 2
     assert await batcher.submit(5) == 10
     assert work.batches == [[1], [5]]
+
+
+async def test_after_a_batch_items_that_come_one_by_one_go_together() -> None:
+    work = Work()
+    batcher = Batcher(work, at_most=10, pause_seconds=3600.0, enough=3)
+    assert await batcher.submit(0) == 0
+    rest = []
+    for n in range(1, 4):
+        rest.append(asyncio.create_task(batcher.submit(n)))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(work.batches) == (1 if n < 3 else 2)
+    assert await asyncio.gather(*rest) == [2, 4, 6]
+    assert work.batches == [[0], [1, 2, 3]]
+
+
+async def test_the_pause_ends_by_itself() -> None:
+    work = Work()
+    batcher = Batcher(work, at_most=10, pause_seconds=0.01, enough=5)
+    assert await batcher.submit(1) == 2
+    async with asyncio.timeout(5):
+        assert await batcher.submit(2) == 4
+    assert work.batches == [[1], [2]]

@@ -58,6 +58,7 @@ class TaskHandler:
         batch: int,
         jitter: Callable[[], float],
         outage_pause_seconds: float = 5.0,
+        delivered_pause_seconds: float = 0.2,
         hand_back_seconds: float = 5.0,
     ) -> None:
         self._claims = claims
@@ -69,7 +70,13 @@ class TaskHandler:
         self._at_work: set[Ticket] = set()
         self._sent: OrderedDict[Ticket, None] = OrderedDict()
         self._claiming: Batcher[Ticket, Claim | None] = Batcher(self._claim, at_most=batch)
-        self._delivering: Batcher[Ticket, None] = Batcher(self._delivered, at_most=batch)
+        # Nobody waits for this but the message and its slot, so that half of the slots may wait for company.
+        self._delivering: Batcher[Ticket, None] = Batcher(
+            self._delivered,
+            at_most=batch,
+            pause_seconds=delivered_pause_seconds,
+            enough=max(1, batch // 2),
+        )
 
     async def handle(self, delivery: Delivery) -> Outcome:
         """Do what the message's job asks for, if it is still to be done.
