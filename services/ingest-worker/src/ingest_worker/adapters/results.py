@@ -37,6 +37,10 @@ class QueueResults:
         Raises:
             DependencyUnavailableError: nsqd stayed away longer than the patience.
         """
+        whole = encode(result)
+        if len(whole) <= self._max_part_bytes:
+            await self._publish(whole)
+            return
         for part in split(result, max_bytes=self._max_part_bytes):
             await self._publish(encode(part))
 
