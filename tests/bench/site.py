@@ -62,7 +62,9 @@ async def _serve(folder: Path, host: str) -> None:
     await web.TCPSite(runner, host, 0).start()
     sys.stdout.write(f"http://{host}:{runner.addresses[0][1]}\n")
     sys.stdout.flush()
-    await asyncio.Event().wait()
+    # Whoever started this holds the other end: the site ends with it, however that ends.
+    await asyncio.to_thread(sys.stdin.read)
+    await runner.cleanup()
 
 
 class Site:
@@ -75,7 +77,7 @@ class Site:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "bench.site", str(self._folder)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self._process.stdout is not None:
             self.url = self._process.stdout.readline().strip()
         if not self.url:
@@ -86,7 +88,6 @@ class Site:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            self._process.terminate()
             self._process.communicate(timeout=_STOP_SECONDS)
 
 
