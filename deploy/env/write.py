@@ -41,6 +41,7 @@ FIXED = frozenset(
         "QUERN_INSTANCE",
         "QUERN_MAX_MPUB_BYTES",
         "QUERN_MAX_MSG_BYTES",
+        "QUERN_MAX_MSG_TIMEOUT_SECONDS",
         "QUERN_NSQD_HTTP",
         "QUERN_NSQD_TCP",
         "QUERN_NSQLOOKUPD_HTTP",

@@ -174,7 +174,7 @@ def test_each_service_gets_all_of_its_settings_and_no_others(
     assert set(given) <= settings
     assert not set(given) & fixed, "a value in .env would have no effect"
     assert settings <= set(given) | fixed | image | {"QUERN_INSTANCE", "QUERN_DATA_DIR"}
-    shared = {"QUERN_MAX_MPUB_BYTES", "QUERN_MAX_MSG_BYTES"}
+    shared = {"QUERN_MAX_MPUB_BYTES", "QUERN_MAX_MSG_BYTES", "QUERN_MAX_MSG_TIMEOUT_SECONDS"}
     assert fixed - shared <= settings
 
 
@@ -253,6 +253,9 @@ def test_nsqd_is_started_as_natively(compose: checks.Compose, layout: Layout) ->
         environment = compose["services"][name]["environment"]
         assert environment["QUERN_MAX_MSG_BYTES"] == native["max-msg-size"]
         assert environment["QUERN_MAX_MPUB_BYTES"] == native["max-body-size"]
+        assert int(environment["QUERN_MAX_MSG_TIMEOUT_SECONDS"]) == 60 * int(
+            native["max-msg-timeout"].removesuffix("m")
+        )
 
 
 def test_topics_and_channels_are_those_of_the_native_stack(compose: checks.Compose) -> None:

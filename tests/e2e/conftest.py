@@ -32,7 +32,6 @@ def stack_environment() -> dict[str, str]:
         "QUERN_SEARCH_DEADLINE_SECONDS": "2.5",
         "QUERN_ANNOUNCE_AGAIN_SECONDS": "3",
         "QUERN_RESULT_DEADLINE_SECONDS": "8",
-        "QUERN_INDEX_LEASE_SECONDS": "8",
         "QUERN_INDEX_BATCH_SECONDS": "12",
         "QUERN_INDEX_ADOPT_SECONDS": "0.3",
         "QUERN_REQUEUE_BASE_SECONDS": "0.2",

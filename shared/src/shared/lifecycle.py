@@ -32,7 +32,7 @@ T = TypeVar("T")
 CLOSE_SECONDS = 10.0
 """What closing connections may take after work under way had its grace."""
 
-_HARD_EXIT_SECONDS = 5.0
+HARD_EXIT_SECONDS = 5.0
 """After that, for threads that do not come back: asyncio and the interpreter would wait for them for ever."""
 
 
@@ -176,7 +176,7 @@ def settings_report(errors: list[ErrorDetails]) -> str:
 
 async def _stop(life: Lifecycle, hard_exit: list[threading.Timer]) -> ExitCode:
     limit = life.grace_seconds + CLOSE_SECONDS
-    timer = threading.Timer(limit + _HARD_EXIT_SECONDS, os._exit, args=(int(ExitCode.GRACE_EXCEEDED),))
+    timer = threading.Timer(limit + HARD_EXIT_SECONDS, os._exit, args=(int(ExitCode.GRACE_EXCEEDED),))
     timer.daemon = True
     timer.start()
     hard_exit.append(timer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from shared.retry import pause_seconds
+from shared.retry import LONGEST_PAUSE_SECONDS, pause_seconds
 from shared.states import Stage
 
 OWNER: Final = "owner"
@@ -21,11 +21,13 @@ class ReclaimLimits:
         max_reclaims: times that its owner may be lost or its hard deadline pass.
         max_lost_results: times that its result may be lost, between two retries.
         base_seconds: the pause after the second time; it doubles with each further one.
+        max_seconds: where that doubling ends.
     """
 
     max_reclaims: int
     max_lost_results: int
     base_seconds: float
+    max_seconds: float = LONGEST_PAUSE_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,4 +105,6 @@ def _pause(times: int, limits: ReclaimLimits, jitter: float) -> float:
     """None the first time. Then longer and longer, each job differently: a file that kills its worker takes the
     other jobs of that worker with it every time, unless they come back apart.
     """
-    return 0.0 if times == 1 else pause_seconds(limits.base_seconds, times - 1, jitter)
+    if times == 1:
+        return 0.0
+    return pause_seconds(limits.base_seconds, times - 1, jitter, max_seconds=limits.max_seconds)

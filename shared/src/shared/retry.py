@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Retry-After is honoured up to here.
 LONGEST_PAUSE_SECONDS = 3600.0
 JITTER = 0.2
 
@@ -31,17 +30,21 @@ class RetryPolicy:
         base_seconds: the pause after the first attempt; it doubles with each further one.
         dead_base_seconds: the pause before the first automatic retry of a dead job; 0 turns it off.
         dead_retries_max: how often the janitor retries one job.
+        max_seconds: no pause between attempts is longer; Retry-After is honoured up to here.
     """
 
     base_seconds: float
     dead_base_seconds: float
     dead_retries_max: int
+    max_seconds: float = LONGEST_PAUSE_SECONDS
 
 
-def pause_seconds(base_seconds: float, attempt: int, jitter: float) -> float:
-    """``base × 2^(attempt-1)``, varied by up to ±20 % (``jitter`` from -1 to 1), at most an hour."""
+def pause_seconds(
+    base_seconds: float, attempt: int, jitter: float, *, max_seconds: float = LONGEST_PAUSE_SECONDS
+) -> float:
+    """``base × 2^(attempt-1)``, varied by up to ±20 % (``jitter`` from -1 to 1), at most ``max_seconds``."""
     exponent = min(attempt - 1, 20)
-    return float(min(base_seconds * 2**exponent * (1 + JITTER * jitter), LONGEST_PAUSE_SECONDS))
+    return float(min(base_seconds * 2**exponent * (1 + JITTER * jitter), max_seconds))
 
 
 def decide(
@@ -56,8 +59,8 @@ def decide(
 ) -> TryAgain | GiveUp:
     """What becomes of a job whose ``attempt`` has failed."""
     if retryable and attempt < max_attempts:
-        pause = pause_seconds(policy.base_seconds, attempt, jitter)
-        return TryAgain(min(max(pause, retry_after_seconds or 0.0), LONGEST_PAUSE_SECONDS))
+        pause = pause_seconds(policy.base_seconds, attempt, jitter, max_seconds=policy.max_seconds)
+        return TryAgain(min(max(pause, retry_after_seconds or 0.0), policy.max_seconds))
     if retryable and policy.dead_base_seconds > 0 and retries < policy.dead_retries_max:
         return GiveUp(float(policy.dead_base_seconds * 2 ** min(retries, 20)))
     return GiveUp(None)

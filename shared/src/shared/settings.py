@@ -13,6 +13,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, Secret
 
 from shared.settings_base import BaseUrl, BaseUrls, HostPort, HostPorts, Port, Settings, Words, derived
 
+CLOSING_SECONDS = 15.0
+"""What a stop may take beyond the grace: ``shared.lifecycle`` ends the process after that, come what may."""
+
 
 class CommonSettings(Settings):
     """What every service has."""
@@ -37,6 +40,10 @@ class CommonSettings(Settings):
         20.0,
         description="seconds that work under way may take to end after SIGTERM; then it is handed back",
     )
+    stop_timeout_seconds: PositiveFloat = Field(
+        60.0,
+        description="seconds after SIGTERM at which whoever runs the services kills them: a container's grace period",
+    )
     readiness_period_seconds: PositiveFloat = Field(
         5.0,
         description="seconds between two checks of a dependency for /readyz",
@@ -45,6 +52,17 @@ class CommonSettings(Settings):
         2.0,
         description="seconds after which a dependency that does not answer such a check counts as down",
     )
+
+    @model_validator(mode="after")
+    def _check_common(self) -> Self:
+        self.require(
+            "shutdown_grace_seconds",
+            lambda grace, killed: grace + CLOSING_SECONDS <= killed,
+            "stop_timeout_seconds",
+            f"a service needs up to {CLOSING_SECONDS:g} seconds beyond its grace to hand work back and close its "
+            "connections, and would be killed meanwhile",
+        )
+        return self
 
 
 class PostgresSettings(Settings):
@@ -56,7 +74,6 @@ class PostgresSettings(Settings):
     )
 
     database_url: SecretStr = Field(description="postgresql:// URL of the service role, with its password")
-    database_pool_min: Annotated[int, Field(ge=0)] = Field(1, description="connections that are kept open")
     database_pool_max: PositiveInt = Field(10, description="connections at most")
     database_connect_timeout_seconds: PositiveFloat = Field(5.0, description="seconds for a new connection")
     database_acquire_timeout_seconds: PositiveFloat = Field(
@@ -81,12 +98,6 @@ class PostgresSettings(Settings):
 
     @model_validator(mode="after")
     def _check_postgres(self) -> Self:
-        self.require(
-            "database_pool_min",
-            lambda low, high: low <= high,
-            "database_pool_max",
-            "the least cannot be above the most",
-        )
         self.require(
             "lock_timeout_seconds",
             lambda lock, statement: lock <= statement,
@@ -141,6 +152,10 @@ class NsqSettings(Settings):
         60.0,
         description="seconds without a sign of life after which nsqd delivers a message again",
     )
+    max_msg_timeout_seconds: PositiveFloat = Field(
+        1800.0,
+        description="nsqd's --max-msg-timeout in seconds: how long signs of life can keep one message in all",
+    )
     touch_seconds: PositiveFloat = derived(
         lambda values: min(15.0, values["msg_timeout_seconds"] / 4),
         "a quarter of QUERN_MSG_TIMEOUT_SECONDS, at most 15",
@@ -172,6 +187,12 @@ class NsqSettings(Settings):
             lambda touch, timeout: touch * 3 <= timeout,
             "msg_timeout_seconds",
             "a message must be touched at least three times within its timeout, so that one late touch does no harm",
+        )
+        self.require(
+            "msg_timeout_seconds",
+            lambda timeout, most: timeout <= most,
+            "max_msg_timeout_seconds",
+            "nsqd refuses a consumer that asks for more than it allows",
         )
         self.require(
             "max_msg_bytes",
@@ -219,17 +240,17 @@ class PipelineSettings(PostgresSettings):
         300.0,
         description="seconds that a delivered result may take to be stored; then the job is done again",
     )
-    index_lease_seconds: PositiveFloat = Field(
-        120.0,
-        description="seconds without progress after which another consumer resumes an indexing",
+    index_batch_seconds: PositiveFloat = Field(
+        180.0, description="seconds after which an index batch that was not closed counts as failed"
     )
     max_attempts: PositiveInt = Field(3, description="tries of a unit of work before it fails for good")
     retry_base_seconds: NonNegativeFloat = Field(
         5.0,
         description="seconds before the second try; doubles with each further one, with 20 % of jitter",
     )
-    retry_max_seconds: PositiveFloat = Field(
-        3600.0, description="seconds that the wait before a try never exceeds"
+    retry_max_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
+        3600.0,
+        description="seconds that the wait before a try never exceeds, Retry-After included; an hour at most",
     )
     dead_retry_seconds: NonNegativeFloat = Field(
         900.0,
@@ -281,6 +302,12 @@ class PipelineSettings(PostgresSettings):
             "retry_max_seconds",
             "the first wait cannot be above the last",
         )
+        self.require(
+            "window_upload_slots",
+            lambda kept, window: kept < window,
+            "window_least",
+            "nothing of the smallest window would be left for crawls",
+        )
         return self
 
 
@@ -324,6 +351,9 @@ class FileSettings(Settings):
     table_max_bytes: PositiveInt = Field(
         52_428_800,
         description="largest table (CSV, XLS, XLSX, Parquet) that can be uploaded, in bytes",
+    )
+    upload_max_seconds: PositiveFloat = Field(
+        3600.0, description="seconds that one upload may take to come in, however steadily it comes"
     )
 
     @property

@@ -80,6 +80,7 @@ def retry_policy(settings: PipelineSettings) -> RetryPolicy:
         base_seconds=settings.retry_base_seconds,
         dead_base_seconds=settings.dead_retry_seconds,
         dead_retries_max=settings.dead_retries_max,
+        max_seconds=settings.retry_max_seconds,
     )
 
 

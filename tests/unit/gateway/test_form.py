@@ -31,9 +31,12 @@ FILE = part('name="file"; filename="a b.txt"', CONTENT, "text/plain")
 TITLE = part('name="title"', "Übersicht".encode())
 
 
-def reader(max_bytes: int = 1000, idle_seconds: float = 5.0) -> FormReader:
+def reader(max_bytes: int = 1000, idle_seconds: float = 5.0, max_seconds: float = 60.0) -> FormReader:
     return FormReader(
-        text_fields=frozenset({"title", "group_id"}), max_bytes=max_bytes, idle_seconds=idle_seconds
+        text_fields=frozenset({"title", "group_id"}),
+        max_bytes=max_bytes,
+        idle_seconds=idle_seconds,
+        max_seconds=max_seconds,
     )
 
 
@@ -83,6 +86,13 @@ async def test_a_body_without_its_final_boundary_is_incomplete(body: bytes) -> N
 async def test_a_client_that_falls_silent_is_not_waited_for() -> None:
     with pytest.raises(IncompleteUploadError, match=r"0\.01 seconds"):
         await read(FILE, None, form=reader(idle_seconds=0.01))
+
+
+async def test_an_upload_that_drips_for_ever_is_cut_off() -> None:
+    whole = FILE + END
+    drops = [whole[at : at + 1] for at in range(len(whole))]
+    with pytest.raises(IncompleteUploadError, match=r"longer than 0 seconds"):
+        await read(*drops, form=reader(max_seconds=0.0))
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_even_a_thread_that_never_returns_cannot_keep_the_process() -> None:
         import asyncio, os, signal, sys, threading
         from shared import lifecycle
 
-        lifecycle.CLOSE_SECONDS = lifecycle._HARD_EXIT_SECONDS = 0.05
+        lifecycle.CLOSE_SECONDS = lifecycle.HARD_EXIT_SECONDS = 0.05
 
         async def main(life):
             life.grace_seconds = 0.05

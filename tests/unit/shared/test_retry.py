@@ -54,6 +54,14 @@ def test_retry_after_is_honoured_where_it_is_longer_but_not_for_ever() -> None:
     assert decision(retry_after_seconds=1e6) == TryAgain(LONGEST_PAUSE_SECONDS)
 
 
+def test_no_pause_is_longer_than_the_setting() -> None:
+    policy = RetryPolicy(base_seconds=5, dead_base_seconds=0, dead_retries_max=0, max_seconds=12)
+    facts: dict[str, Any] = {"retryable": True, "max_attempts": 9, "retries": 0, "jitter": 0.0}
+    assert decide(policy, attempt=2, retry_after_seconds=None, **facts) == TryAgain(10)
+    assert decide(policy, attempt=3, retry_after_seconds=None, **facts) == TryAgain(12)
+    assert decide(policy, attempt=1, retry_after_seconds=60, **facts) == TryAgain(12)
+
+
 def test_dead_jobs_are_retried_on_a_schedule_with_a_cap() -> None:
     assert decision(attempt=3, retries=1) == GiveUp(1800)
     assert decision(attempt=3, retries=2) == GiveUp(None)

@@ -81,7 +81,9 @@ def test_what_must_stay_below_the_lease_follows_it(monkeypatch: pytest.MonkeyPat
         ({"LEASE_SECONDS": "30", "STATEMENT_TIMEOUT_SECONDS": "31"}, ("30", "31")),
         ({"LEASE_SECONDS": "30", "IDLE_IN_TRANSACTION_TIMEOUT_SECONDS": "30"}, ("30", "30")),
         ({"STATEMENT_TIMEOUT_SECONDS": "3", "LOCK_TIMEOUT_SECONDS": "4"}, ("3", "4")),
-        ({"DATABASE_POOL_MIN": "9", "DATABASE_POOL_MAX": "8"}, ("9", "8")),
+        ({"SHUTDOWN_GRACE_SECONDS": "50", "STOP_TIMEOUT_SECONDS": "60"}, ("50", "60")),
+        ({"MSG_TIMEOUT_SECONDS": "60", "MAX_MSG_TIMEOUT_SECONDS": "59"}, ("60", "59")),
+        ({"WINDOW_UPLOAD_SLOTS": "8", "WINDOW_LEAST": "8"}, ("8", "8")),
         ({"MSG_TIMEOUT_SECONDS": "60", "TOUCH_SECONDS": "21"}, ("60", "21")),
         ({"MAX_MSG_BYTES": "200", "MAX_MPUB_BYTES": "100"}, ("200", "100")),
         ({"REQUEUE_BASE_SECONDS": "61", "REQUEUE_MAX_SECONDS": "60"}, ("61", "60")),
@@ -113,6 +115,7 @@ def test_contradictions_are_refused_with_both_numbers(
         ("LEASE_SECONDS", "-1"),
         ("LOG_FORMAT", "xml"),
         ("MAX_ATTEMPTS", "0"),
+        ("RETRY_MAX_SECONDS", "3601"),
         ("PROFILE", "staging"),
     ],
 )

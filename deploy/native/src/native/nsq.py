@@ -25,7 +25,7 @@ MAX_MSG_BYTES: Final = 8 * 1024 * 1024
 """One message: results are split into parts well below it, so that a part with long texts still fits."""
 MAX_BODY_BYTES: Final = 4 * MAX_MSG_BYTES
 """One command: a batch (MPUB) may carry a few of the largest messages."""
-MAX_MSG_TIMEOUT: Final = "30m"
+MAX_MSG_TIMEOUT_SECONDS: Final = 30 * 60
 """How long touches can keep a message: above the longest unit of work (a parser's limit), or nsqd would give
 work that is alive to a second worker. Below an hour, so that a wedged consumer cannot hold a message for ever."""
 
@@ -68,7 +68,7 @@ def nsqd(layout: Layout, ports: Ports, binaries: Path) -> ProcessSpec:
             "--mem-queue-size=0",
             f"--max-msg-size={MAX_MSG_BYTES}",
             f"--max-body-size={MAX_BODY_BYTES}",
-            f"--max-msg-timeout={MAX_MSG_TIMEOUT}",
+            f"--max-msg-timeout={MAX_MSG_TIMEOUT_SECONDS // 60}m",
         ),
         env=server_env(layout.root),
         cwd=layout.root,

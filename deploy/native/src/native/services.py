@@ -41,14 +41,21 @@ def environment(
         "QUERN_DATA_DIR": str(layout.root),
         "QUERN_MAX_MPUB_BYTES": str(nsq.MAX_BODY_BYTES),
         "QUERN_MAX_MSG_BYTES": str(nsq.MAX_MSG_BYTES),
+        "QUERN_MAX_MSG_TIMEOUT_SECONDS": str(nsq.MAX_MSG_TIMEOUT_SECONDS),
         "QUERN_NSQD_HTTP": f"http://{ports.local(Offset.NSQD_HTTP)}",
         "QUERN_NSQD_TCP": ports.local(Offset.NSQD_TCP),
         "QUERN_NSQLOOKUPD_HTTP": f"http://{ports.local(Offset.NSQLOOKUPD_HTTP)}",
+        "QUERN_STOP_TIMEOUT_SECONDS": str(stop_seconds(settings)),
         "QUERN_WEAVIATE_API_KEY": credentials.weaviate_api_key,
         "QUERN_WEAVIATE_GRPC": ports.local(Offset.WEAVIATE_GRPC),
         "QUERN_WEAVIATE_URL": f"http://{ports.local(Offset.WEAVIATE_HTTP)}",
         MARKER: str(layout.root),
     }
+
+
+def stop_seconds(settings: NativeSettings) -> int:
+    """After how long a service that was asked to stop is killed."""
+    return round(settings.shutdown_grace_seconds) + STOP_MARGIN_SECONDS
 
 
 def processes(
@@ -68,7 +75,7 @@ def processes(
             env={**shared, **own, **(extra or {})},
             cwd=layout.root,
             log=layout.log_of(name),
-            stop_seconds=round(settings.shutdown_grace_seconds) + STOP_MARGIN_SECONDS,
+            stop_seconds=stop_seconds(settings),
             admin_port=admin_port,
         )
 

@@ -204,6 +204,7 @@ def _front(life: Lifecycle, settings: GatewaySettings, parts: _Parts) -> Front:
         observe=_observe,
         max_body_bytes=settings.http_body_max_bytes,
         idle_seconds=settings.http_idle_seconds,
+        at_once=settings.http_requests_at_once,
     )
 
 
@@ -237,6 +238,7 @@ def _handlers(
                 text_fields=frozenset(UploadFields.model_fields),
                 max_bytes=settings.upload_max_bytes,
                 idle_seconds=settings.http_idle_seconds,
+                max_seconds=settings.upload_max_seconds,
             ),
         ),
         documents=DocumentHandlers(

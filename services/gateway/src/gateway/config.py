@@ -29,6 +29,9 @@ class GatewaySettings(
 
     http_host: str = Field("127.0.0.1", description="address that the public API listens on")
     http_port: Port = Field(8000, description="port of the public API; 0 takes any free one")
+    http_requests_at_once: PositiveInt = Field(
+        256, description="requests that are answered at once; further ones are refused with 503"
+    )
     http_body_max_bytes: PositiveInt = Field(1_048_576, description="largest JSON body, in bytes")
     http_idle_seconds: PositiveFloat = Field(
         30.0, description="seconds that a client may send nothing of a body that it has begun"
@@ -76,5 +79,23 @@ class GatewaySettings(
             lambda poll, beat: poll <= beat,
             "events_heartbeat_seconds",
             "a heartbeat is sent between two looks",
+        )
+        self.require(
+            "http_idle_seconds",
+            lambda idle, upload: idle < upload,
+            "upload_max_seconds",
+            "a client that stands still would be noticed after its upload is over",
+        )
+        self.require(
+            "uploads_at_once",
+            lambda uploads, requests: uploads <= requests,
+            "http_requests_at_once",
+            "more uploads than requests can never come in",
+        )
+        self.require(
+            "events_at_once",
+            lambda events, requests: events < requests,
+            "http_requests_at_once",
+            "clients that follow runs would leave no room for other requests",
         )
         return self

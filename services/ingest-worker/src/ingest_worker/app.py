@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ingest_worker.adapters.discovery import DiscoveryLimits
 from ingest_worker.adapters.fetcher import Fetcher
 from ingest_worker.adapters.http_session import open_session
-from ingest_worker.adapters.parser_pool import ParserPool
+from ingest_worker.adapters.parser_pool import ParserPool, PoolTuning
 from ingest_worker.adapters.results import QueueResults
 from ingest_worker.adapters.web import GuardedWeb
 from ingest_worker.config import WorkerSettings
@@ -64,7 +64,11 @@ async def start(life: Lifecycle) -> None:
         job_deadline_seconds=settings.job_deadline_seconds,
         result_deadline_seconds=settings.result_deadline_seconds,
     )
-    parser = ParserPool(processes=settings.parser_processes, memory_limit_bytes=settings.parser_memory_bytes)
+    parser = ParserPool(
+        processes=settings.parser_processes,
+        memory_limit_bytes=settings.parser_memory_bytes,
+        tuning=PoolTuning(wait_seconds=settings.parser_wait_seconds),
+    )
     await parser.start()
     life.on_stop(parser.aclose)
     web = await _web(life, settings)
@@ -74,7 +78,7 @@ async def start(life: Lifecycle) -> None:
         results=QueueResults(
             publisher=publisher,
             max_part_bytes=settings.result_part_bytes,
-            patience_seconds=settings.job_deadline_seconds / 4,
+            patience_seconds=settings.delivery_patience_seconds,
         ),
         batch=settings.worker_slots,
         jitter=random.random,

@@ -135,6 +135,7 @@ def _work_tasks(settings: JanitorSettings, *, postgres: Database, publisher: Pub
             max_reclaims=settings.max_reclaims,
             max_lost_results=settings.max_lost_results,
             base_seconds=settings.retry_base_seconds,
+            max_seconds=settings.retry_max_seconds,
         ),
         policy=retry_policy(settings),
         patience_seconds=settings.result_deadline_seconds,

@@ -79,7 +79,14 @@ class JanitorSettings(
     @property
     def purge_after_seconds(self) -> float:
         """How long tombstones stay: longer than any insert that was begun before can take to arrive."""
-        return self.lease_seconds + self.index_lease_seconds + 2 * self.weaviate_insert_timeout_seconds
+        return self.lease_seconds + self.index_batch_seconds + 2 * self.weaviate_insert_timeout_seconds
+
+    @property
+    def noticed_within_seconds(self) -> float:
+        """How long after a worker's death its jobs are announced anew, at most: its lease lapses, the next turns of
+        both tasks come. Periods vary by a tenth. What Postgres takes for the statements comes on top.
+        """
+        return self.lease_seconds + 1.1 * (self.reclaim_period_seconds + self.announce_period_seconds)
 
     @model_validator(mode="after")
     def _check_janitor(self) -> Self:
@@ -94,5 +101,23 @@ class JanitorSettings(
             lambda abandoned, grace: abandoned >= grace,
             "superseded_grace_seconds",
             "a search that has begun may still look at a version that was let go",
+        )
+        self.require(
+            "upload_max_seconds",
+            lambda upload, age: upload < age,
+            "blob_age_seconds",
+            "the bytes of an upload that is still coming in would be swept away",
+        )
+        self.require(
+            "audit_recent_seconds",
+            lambda recent, remembered: recent <= remembered,
+            "remembered_seconds",
+            "index batches would be forgotten before they can be verified again",
+        )
+        self.require(
+            "statement_timeout_seconds",
+            lambda statement, turn: statement < turn,
+            "janitor_turn_seconds",
+            "a turn would be over before one of its statements",
         )
         return self

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from typing import Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from shared.settings import CommonSettings, NsqSettings, PipelineSettings, WeaviateSettings
 
@@ -21,12 +23,25 @@ class ConsumerSettings(CommonSettings, NsqSettings, PipelineSettings, WeaviateSe
     index_adopt_seconds: PositiveFloat = Field(
         1.0, description="seconds between two looks for staged documents that nobody indexes"
     )
-    index_batch_seconds: PositiveFloat = Field(
-        180.0, description="seconds after which an index batch that was not closed counts as failed"
-    )
     repair_period_seconds: PositiveFloat = Field(
         5.0, description="seconds between two looks for objects that the audit found broken"
     )
     embedder_cache_bytes: PositiveInt = Field(
         33_554_432, description="memory for remembered pieces of text, in bytes"
     )
+
+    @model_validator(mode="after")
+    def _check_consumer(self) -> Self:
+        self.require(
+            "index_batch_seconds",
+            lambda batch, insert: batch > insert,
+            "weaviate_insert_timeout_seconds",
+            "a batch whose insert takes all its time would expire before it is verified, each time",
+        )
+        self.require(
+            "index_lanes",
+            lambda lanes, pool: lanes < pool,
+            "database_pool_max",
+            "each index batch takes a connection, and results could not be stored beside them",
+        )
+        return self

@@ -37,12 +37,16 @@ class FormReader:
         text_fields: names of the fields that may come beside the file.
         max_bytes: of the largest file that can be meant; a longer body is refused before it is read.
         idle_seconds: how long the client may send nothing.
+        max_seconds: how long all of it may take, however steadily it comes: each upload holds a place.
     """
 
-    def __init__(self, *, text_fields: frozenset[str], max_bytes: int, idle_seconds: float) -> None:
+    def __init__(
+        self, *, text_fields: frozenset[str], max_bytes: int, idle_seconds: float, max_seconds: float = 3600.0
+    ) -> None:
         self._text_fields = text_fields
         self._max_bytes = max_bytes
         self._idle_seconds = idle_seconds
+        self._max_seconds = max_seconds
 
     async def events(self, request: web.BaseRequest) -> AsyncIterator[FormEvent]:
         """What comes, in the order in which it comes.
@@ -51,7 +55,7 @@ class FormReader:
             UnsupportedTypeError: the body is no form.
             BodyTooLargeError: it is surely longer than any file may be.
             MalformedUploadError: it is not what RFC 7578 describes.
-            IncompleteUploadError: it ends before its final boundary, or nothing comes any more.
+            IncompleteUploadError: it ends before its final boundary, nothing comes any more, or it takes too long.
             InvalidRequestError: a field is unknown, comes twice, is too long or no UTF-8.
         """
         parser = _parser(request)
@@ -60,7 +64,8 @@ class FormReader:
         await continue_reading(request)
         sorter = _Sorter(self._text_fields)
         total = 0
-        while chunk := await self._read(request):
+        end = asyncio.get_running_loop().time() + self._max_seconds
+        while chunk := await self._read(request, end):
             total += len(chunk)
             if total > self._max_bytes + OVERHEAD_BYTES:
                 raise BodyTooLargeError("file", self._max_bytes)
@@ -76,7 +81,9 @@ class FormReader:
         except MultipartError:
             raise IncompleteUploadError("The upload ended before its final boundary.") from None
 
-    async def _read(self, request: web.BaseRequest) -> bytes:
+    async def _read(self, request: web.BaseRequest, end: float) -> bytes:
+        if asyncio.get_running_loop().time() >= end:
+            raise IncompleteUploadError(f"The upload took longer than {self._max_seconds:g} seconds.")
         try:
             async with asyncio.timeout(self._idle_seconds):
                 return await request.content.readany()

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import hdrs, web
 from pydantic import BaseModel
 
-from gateway.core.errors import CrossSiteError, UnsupportedTypeError
+from gateway.core.errors import BusyError, CrossSiteError, UnsupportedTypeError
 from gateway.http.binding import bind_body, bind_query
 from gateway.http.models.common import NoBody
 from gateway.http.problems import INTERNAL_ERROR, Refusal, http_refusal, refusal
@@ -61,6 +61,7 @@ class Front:
         observe: takes route template, method, status and seconds of each request.
         max_body_bytes: of JSON.
         idle_seconds: how long a client may send nothing of its body.
+        at_once: requests below the prefixes that are answered at once; who looks after the service is always heard.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Front:
         observe: Callable[[str, str, int, float], None],
         max_body_bytes: int,
         idle_seconds: float,
+        at_once: int = 256,
     ) -> None:
         table = [(route.method, prefix + route.path, route) for route in routes for prefix in _PREFIXES]
         self._router: Router[AnyRoute] = Router(
@@ -81,6 +83,7 @@ class Front:
         self._observe = observe
         self._max_body_bytes = max_body_bytes
         self._idle_seconds = idle_seconds
+        self._at_once = at_once
         self._under_way = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -145,6 +148,7 @@ class Front:
         match = self._router.match(request.method, request.path)
         matched.append(match)
         route = match.route
+        self._require_room(request)
         _require_same_site(request)
         _require_plain_body(request)
         query = bind_query(route.query, request.query)
@@ -161,6 +165,10 @@ class Front:
             request=request,
         )
         return rendered(route, await route.handler(call))
+
+    def _require_room(self, request: web.BaseRequest) -> None:
+        if self._under_way > self._at_once and request.path.startswith(_PREFIXES):
+            raise BusyError(f"{self._at_once} requests are being answered already.")
 
     def _note(
         self,

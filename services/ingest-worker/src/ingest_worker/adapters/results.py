@@ -23,7 +23,7 @@ class QueueResults:
     Args:
         publisher: resolves when nsqd has confirmed.
         max_part_bytes: of one message, as JSON.
-        patience_seconds: how long an nsqd that is away is waited for, for each part.
+        patience_seconds: how long an nsqd that is away is waited for, for all parts together.
     """
 
     def __init__(self, *, publisher: Publisher, max_part_bytes: int, patience_seconds: float) -> None:
@@ -37,16 +37,16 @@ class QueueResults:
         Raises:
             DependencyUnavailableError: nsqd stayed away longer than the patience.
         """
+        until = asyncio.get_running_loop().time() + self._patience_seconds
         whole = encode(result)
         if len(whole) <= self._max_part_bytes:
-            await self._publish(whole)
+            await self._publish(whole, until)
             return
         for part in split(result, max_bytes=self._max_part_bytes):
-            await self._publish(encode(part))
+            await self._publish(encode(part), until)
 
-    async def _publish(self, body: bytes) -> None:
+    async def _publish(self, body: bytes, until: float) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._patience_seconds
         while True:
             try:
                 await self._publisher.publish(INGEST_RESULT.name, body)
