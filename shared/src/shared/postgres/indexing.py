@@ -103,19 +103,25 @@ class PostgresIndexing:
         """
 
         async def work(connection: Connection) -> list[UUID]:
-            rows = await connection.fetch(
-                queries("jobs")["adopt_indexing"], self._consumer_id, at_most, list(known)
+            # Before anything is adopted: this waits for locks in their order, and adopting waits for none.
+            started = await self._start_activations(connection, at_most)
+            adopted = await connection.fetch(
+                queries("jobs")["adopt_indexing"], self._consumer_id, at_most, [*known, *started]
             )
-            waiting = [
-                row["id"] for row in await connection.fetch(queries("jobs")["queued_activations"], at_most)
-            ]
-            if waiting:
-                family = await lock_family(connection, waiting)
-                live = [key for key in waiting if family.source_is_live(family.jobs[key])]
-                rows += await connection.fetch(queries("jobs")["start_activations"], self._consumer_id, live)
-            return [row["id"] for row in rows]
+            return [*started, *(row["id"] for row in adopted)]
 
         return await self._database.run(work)
+
+    async def _start_activations(self, connection: Connection, at_most: int) -> list[UUID]:
+        waiting = [
+            row["id"] for row in await connection.fetch(queries("jobs")["queued_activations"], at_most)
+        ]
+        if not waiting:
+            return []
+        family = await lock_family(connection, waiting)
+        live = [key for key in waiting if family.source_is_live(family.jobs[key])]
+        rows = await connection.fetch(queries("jobs")["start_activations"], self._consumer_id, live)
+        return [row["id"] for row in rows]
 
     async def to_index(
         self, job_ids: Sequence[UUID], *, at_most: int, after: Mapping[UUID, int] | None = None

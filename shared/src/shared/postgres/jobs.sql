@@ -127,15 +127,24 @@ LEFT JOIN hosts h ON h.key = j.host
 ORDER BY r.updated_at, j.root_id, j.seq;
 
 -- name: announce
-UPDATE jobs SET announced_at = now(), announcements = announcements + 1
-WHERE id = ANY ($1::uuid[]) AND status = 'queued' AND announced_at IS NULL
-RETURNING id, epoch, tenant_id, handler, attempt, request_id, payload;
+-- Locked in the order that all keep: whoever cancels them holds their runs and waits for one page after the other.
+WITH fitting AS (
+    SELECT id FROM jobs WHERE id = ANY ($1::uuid[]) AND status = 'queued' AND announced_at IS NULL
+    ORDER BY (parent_id IS NOT NULL), id FOR NO KEY UPDATE
+)
+UPDATE jobs j SET announced_at = now(), announcements = announcements + 1
+FROM fitting f WHERE j.id = f.id
+RETURNING j.id, j.epoch, j.tenant_id, j.handler, j.attempt, j.request_id, j.payload;
 
 -- name: unannounce
--- The publish did not happen: they wait again.
-UPDATE jobs SET announced_at = NULL
-FROM unnest($1::uuid[], $2::integer[]) AS k (id, epoch)
-WHERE jobs.id = k.id AND jobs.epoch = k.epoch AND jobs.status = 'queued';
+-- The publish did not happen: they wait again, and it counts for no pause before a next announcement.
+WITH unheard AS (
+    SELECT j.id FROM jobs j JOIN unnest($1::uuid[], $2::integer[]) AS k (id, epoch) ON k.id = j.id AND k.epoch = j.epoch
+    WHERE j.status = 'queued' AND j.announced_at IS NOT NULL
+    ORDER BY (j.parent_id IS NOT NULL), j.id FOR NO KEY UPDATE OF j
+)
+UPDATE jobs j SET announced_at = NULL, announcements = greatest(j.announcements - 1, 0)
+FROM unheard u WHERE j.id = u.id;
 
 -- name: announce_again
 -- An announcement that nobody claimed: lost, or in a long queue. The pause doubles each time.
@@ -184,17 +193,26 @@ LEFT JOIN documents d ON d.id = p.document_id;
 
 -- name: deliver
 -- The result is with nsqd: the worker is free, the host's slot too. A consumer may have been faster.
-UPDATE jobs SET stage = 'delivered', updated_at = now(), deadline_at = now() + make_interval(secs => $4)
-FROM unnest($2::uuid[], $3::integer[]) AS k (id, epoch)
-WHERE jobs.id = k.id AND jobs.epoch = k.epoch AND jobs.status = 'running' AND jobs.stage = 'claimed' AND jobs.worker_id = $1;
+WITH mine AS (
+    SELECT j.id FROM jobs j JOIN unnest($2::uuid[], $3::integer[]) AS k (id, epoch) ON k.id = j.id AND k.epoch = j.epoch
+    WHERE j.status = 'running' AND j.stage = 'claimed' AND j.worker_id = $1
+    ORDER BY (j.parent_id IS NOT NULL), j.id FOR NO KEY UPDATE OF j
+)
+UPDATE jobs j SET stage = 'delivered', updated_at = now(), deadline_at = now() + make_interval(secs => $4)
+FROM mine m WHERE j.id = m.id;
 
 -- name: hand_back
--- Being shut down is no failure: queued again, next epoch, no attempt spent, no reclaim counted.
-UPDATE jobs SET status = 'queued', stage = NULL, worker_id = NULL, deadline_at = NULL, announced_at = NULL,
-    epoch = jobs.epoch + 1, available_at = now() + make_interval(secs => $4), updated_at = now()
-FROM unnest($2::uuid[], $3::integer[]) AS k (id, epoch)
-WHERE jobs.id = k.id AND jobs.epoch = k.epoch AND jobs.status = 'running' AND jobs.stage = 'claimed' AND jobs.worker_id = $1
-RETURNING jobs.id;
+-- Being shut down is no failure: queued again, next epoch, no attempt spent, no reclaim counted. Its announcement was
+-- taken up, so the next one is its first.
+WITH mine AS (
+    SELECT j.id FROM jobs j JOIN unnest($2::uuid[], $3::integer[]) AS k (id, epoch) ON k.id = j.id AND k.epoch = j.epoch
+    WHERE j.status = 'running' AND j.stage = 'claimed' AND j.worker_id = $1
+    ORDER BY (j.parent_id IS NOT NULL), j.id FOR NO KEY UPDATE OF j
+)
+UPDATE jobs j SET status = 'queued', stage = NULL, worker_id = NULL, deadline_at = NULL, announced_at = NULL,
+    announcements = 0, epoch = j.epoch + 1, available_at = now() + make_interval(secs => $4), updated_at = now()
+FROM mine m WHERE j.id = m.id
+RETURNING j.id;
 
 -- name: to_indexing
 -- The set of parts is complete: from here on everything is driven from rows.
