@@ -49,7 +49,7 @@ check: venv ## Lint, check types and import contracts, run the unit and architec
 .PHONY: test
 test: setup ## Run `make check`, then all other tests on real servers of their own
 	@$(MAKE) check
-	@$(RUN) -m pytest --ignore=tests/unit --ignore=tests/architecture --ignore=tests/bench
+	@$(RUN) -m pytest --ignore=tests/unit --ignore=tests/architecture --ignore=tests/bench --ignore=tests/chaos
 
 .PHONY: demo
 demo: setup ## Start the stack and show the main job on it (URL=https://... crawls another site)
@@ -60,6 +60,11 @@ demo: setup ## Start the stack and show the main job on it (URL=https://... craw
 bench: setup ## Measure speed and memory beside well-known peers
 	@"$(PYTHON)" deploy/native/bootstrap.py --bench
 	@PYTHONPATH=tests $(RUN) -m bench
+
+.PHONY: chaos
+chaos: setup ## Break a stack while it works, and check the promises (SEED=n FAULTS=40 DOCUMENTS=500 MINUTES=10)
+	@PYTHONPATH=tests $(RUN) -m chaos $(or $(SEED),1) $(if $(FAULTS),--faults $(FAULTS)) \
+		$(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: docs
 docs: venv ## Write the reference pages that are made from the code

@@ -29,6 +29,7 @@ QUIET_SECONDS: Final = 60.0
 EXPECTED: Final = """
     SELECT DISTINCT vc.chunk_id::text, v.source_id::text, v.document_id::text, o.object_id::text
     FROM document_versions v JOIN sources s ON s.id = v.source_id JOIN version_chunks vc ON vc.version_id = v.id
+    JOIN tenants t ON t.id = v.tenant_id AND t.slug = $1
     LEFT JOIN objects o ON o.chunk_id = vc.chunk_id AND o.state = 'active'
     WHERE v.is_active AND s.status = 'live'"""
 
@@ -47,14 +48,20 @@ LEFT_OF_SOURCE: Final = """
 
 
 class Truth:
-    """Looks at the servers of a stack directly, as its owner."""
+    """Looks at the servers of a stack directly, as its owner; at the objects of one tenant."""
 
     def __init__(
-        self, *, stack: StackUnderTest, session: aiohttp.ClientSession, postgres: asyncpg.Pool
+        self,
+        *,
+        stack: StackUnderTest,
+        session: aiohttp.ClientSession,
+        postgres: asyncpg.Pool,
+        tenant: str = TENANT,
     ) -> None:
         self.stack = stack
         self._session = session
         self._postgres = postgres
+        self._tenant = tenant
 
     # Postgres
 
@@ -91,7 +98,12 @@ class Truth:
             page = await self._weaviate(
                 "GET",
                 "/v1/objects",
-                params={"class": "Chunks", "tenant": TENANT, "limit": str(LISTED_AT_ONCE), "after": after},
+                params={
+                    "class": "Chunks",
+                    "tenant": self._tenant,
+                    "limit": str(LISTED_AT_ONCE),
+                    "after": after,
+                },
             )
             found += [{"id": item["id"], **item["properties"]} for item in page["objects"]]
             if len(page["objects"]) < LISTED_AT_ONCE:
@@ -108,7 +120,7 @@ class Truth:
         keys = list(object_ids)
         for documents in (keys[at : at + ASKED_AT_ONCE] for at in range(0, len(keys), ASKED_AT_ONCE)):
             queries = [
-                f'd{n}: {name}(tenant: "{TENANT}", limit: {LISTED_AT_ONCE}, nearObject: {{id: "{object_ids[key]}"}},'
+                f'd{n}: {name}(tenant: "{self._tenant}", limit: {LISTED_AT_ONCE}, nearObject: {{id: "{object_ids[key]}"}},'
                 f' where: {{path: ["document_id"], operator: Equal, valueText: "{key}"}}) {{ _additional {{ id }} }}'
                 for n, key in enumerate(documents)
             ]
@@ -121,13 +133,20 @@ class Truth:
 
     async def take_object(self, object_id: str) -> None:
         """Remove an object behind everybody's back."""
-        await self._weaviate("DELETE", f"/v1/objects/{await self._collection()}/{object_id}?tenant={TENANT}")
+        await self._weaviate(
+            "DELETE", f"/v1/objects/{await self._collection()}/{object_id}?tenant={self._tenant}"
+        )
 
     async def plant_object(self, properties: dict[str, str]) -> None:
         """Add an object that nobody knows, with a vector that is as good as any."""
         vector = [1.0] + [0.0] * (DIMENSIONS - 1)
-        planted = {"class": await self._collection(), "tenant": TENANT, "properties": properties}
+        planted = {"class": await self._collection(), "tenant": self._tenant, "properties": properties}
         await self._weaviate("POST", "/v1/objects", json=planted | {"vectors": {"content": vector}})
+
+    async def set_shard(self, status: str) -> None:
+        """Make the tenant's shard READONLY, as a full disk does, or READY again."""
+        path = f"/v1/schema/{await self._collection()}/shards/{TENANT}"
+        await self._weaviate("PUT", path, json={"status": status})
 
     async def _collection(self) -> str:
         """What the alias stands for: not everywhere does Weaviate take the alias itself."""
@@ -139,7 +158,7 @@ class Truth:
         alias = await self._ask("GET", "/v1/aliases/Chunks")
         if alias is None:
             return False
-        return await self._ask("GET", f"/v1/schema/{alias['class']}/tenants/{TENANT}") is not None
+        return await self._ask("GET", f"/v1/schema/{alias['class']}/tenants/{self._tenant}") is not None
 
     async def _weaviate(self, method: str, path: str, **options: Any) -> Any:
         body = await self._ask(method, path, **options)
@@ -251,7 +270,7 @@ class Truth:
             return [f"objects on their way in or out: {[tuple(row) for row in rows]}"]
         if not await self._is_provided():
             return ["Weaviate has no place for objects"]
-        expected = {row["chunk_id"]: row for row in await self.rows(EXPECTED)}
+        expected = {row["chunk_id"]: row for row in await self.rows(EXPECTED, self._tenant)}
         objects = await self.objects()
         present = Counter(item["chunk_id"] for item in objects)
         problems = [
