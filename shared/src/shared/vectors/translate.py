@@ -30,7 +30,10 @@ _SENTENCES: tuple[tuple[re.Pattern[str], type[VectorsUnavailableError]], ...] = 
     (
         re.compile(
             r"(?i)\b(?:cancell?ed|connection refused|deadline exceeded|eof|leader|not enough memory|no space left"
-            r"|not (?:loaded|ready)|shut ?down|shutting down|still loading|unauthorized|unavailable)\b"
+            r"|not (?:loaded|ready)|shut ?down|shutting down|still loading|unauthorized|unavailable"
+            # While it starts, a node knows of a tenant sooner than of the node, itself, that has it.
+            r"|no (?:read|write) replica found|(?:not|reach) enough replicas|local (?:index|shard) \S+ not found"
+            r"|cannot (?:achieve consistency level|resolve node name)|shard \S+ not found)\b"
         ),
         VectorsUnavailableError,
     ),
