@@ -52,6 +52,18 @@ async def test_a_removal_that_was_committed_unheard_succeeds(
     assert await pipeline.value("SELECT status FROM sources WHERE id = $1", site.source_id) == "deleting"
 
 
+async def test_a_crawl_that_is_run_again_unheard_has_one_seed_page(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await pipeline.add_site()
+    await pipeline.intake.cancel(caller=CALLER, job_id=site.run_id)
+    lose_first_answer(pipeline.gateway, monkeypatch)
+    run_id = await pipeline.intake.rerun(caller=CALLER, job_id=site.run_id)
+    assert await pipeline.value("SELECT count(*) FROM jobs WHERE parent_id = $1", run_id) == 1
+    assert await pipeline.value("SELECT count(*) FROM audit_log WHERE action = 'job.rerun'") == 1
+    await pipeline.assert_balanced()
+
+
 async def test_a_job_whose_removal_was_committed_unheard_is_removed(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,6 +208,8 @@ class PostgresSteering:
 
         async def work(connection: Connection) -> UUID:
             family, job = await self._locked(connection, caller, job_id)
+            if await self._is_there(connection, caller, run_id):
+                return run_id
             if not family.source_is_live(job):
                 raise NotFoundError("job")
             if job["parent_id"] is not None or job["type"] not in {"crawler", "upload"}:
@@ -290,6 +292,8 @@ class PostgresSteering:
 
         async def work(connection: Connection) -> UUID:
             arguments = (version_id, document_id, caller.tenant_id)
+            if await self._is_there(connection, caller, run_id):
+                return run_id
             version = await connection.fetchrow(queries("document_versions")["kept"], *arguments)
             if version is None:
                 raise NotFoundError("version")
@@ -316,6 +320,12 @@ class PostgresSteering:
             return run_id
 
         return await self._database.run(work, caller.tenant_id)
+
+    @staticmethod
+    async def _is_there(connection: Connection, caller: Caller, run_id: UUID) -> bool:
+        """Whether an earlier try has made this run: it was committed, only its answer was lost."""
+        found = await connection.fetchrow(queries("jobs")["of_tenant"], run_id, caller.tenant_id)
+        return found is not None
 
     async def _locked(self, connection: Connection, caller: Caller, job_id: UUID) -> tuple[Family, Record]:
         found = await connection.fetchrow(queries("jobs")["of_tenant"], job_id, caller.tenant_id)
