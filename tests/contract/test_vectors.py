@@ -17,6 +17,7 @@ from shared.vectors import (
     CollectionMissingError,
     Filters,
     InvalidBatchError,
+    Mark,
     ReadinessStatus,
     SearchMode,
     SearchQuery,
@@ -27,6 +28,7 @@ from shared.vectors import (
     VectorsUnavailableError,
     WeaviateStore,
 )
+from shared.vectors.port import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -466,8 +468,32 @@ async def test_a_scan_reads_everything_once_in_order_of_ids(place: Place) -> Non
         after = page[-1].object_id
 
     assert [entry.object_id for entry in seen] == sorted([barrier, *(one.object_id for one in objects)])
-    chunks = {entry.object_id: (entry.chunk_id, entry.source_id) for entry in seen}
-    assert all(chunks[one.object_id] == (one.chunk_id, one.source_id) for one in objects)
+    found = {entry.object_id: entry for entry in seen}
+    for one in objects:
+        entry = found[one.object_id]
+        assert (entry.chunk_id, entry.source_id, entry.document_id, entry.batch_id, entry.type) == (
+            one.chunk_id,
+            one.source_id,
+            one.document_id,
+            one.batch_id,
+            one.type,
+        )
+
+
+async def test_a_mark_is_kept_and_written_over(store: VectorStore) -> None:
+    history = new_id()
+    for turn in (1, 2**40, 3):
+        await store.write_mark(Mark(history=history, turn=turn))
+        assert await store.read_mark() == Mark(history=history, turn=turn)
+    await store.drop_collection(MARKS)
+    assert await store.read_mark() is None
+    await store.write_mark(Mark(history=history, turn=4))
+    assert await store.read_mark() == Mark(history=history, turn=4)
+
+
+async def test_its_starts_are_the_same_as_long_as_it_runs(store: VectorStore) -> None:
+    assert await store.starts()
+    assert await store.starts() == await store.starts()
 
 
 async def test_what_exists_and_what_a_vector_finds(place: Place) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from janitor.tasks.audit_index import AuditIndex, AuditOptions
 from janitor.tasks.delete_objects import DeleteObjects
-from janitor.tasks.sweep_orphans import AuditOptions, SweepOrphans
+from janitor.tasks.verify_recent import VerifyRecent
+from janitor.usecases.check_objects import CheckObjects
+from janitor.usecases.watch_stores import WatchStores
 from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.repairer import Repairer
 from shared.clock import new_id
@@ -17,8 +20,10 @@ from shared.lifecycle import wait_or_stop
 from shared.postgres.repairs import PostgresRepairs
 from shared.postgres.upkeep_audit import PostgresAudit
 from shared.postgres.upkeep_objects import PostgresObjectUpkeep
+from shared.postgres.upkeep_watch import PostgresWatch
 from shared.testing.embedding import FakeEmbedder
 from shared.vectors import Deadlines, WeaviateStore
+from shared.vectors.port import MARKS
 from support.pipeline import CALLER, COLLECTION, DEFAULT_TENANT, Pipeline
 from support.rows import DIMENSIONS, TENANT, Content, add_content, add_object, index_content, vector_object
 
@@ -44,25 +49,46 @@ async def vectors(weaviate: WeaviateServer) -> AsyncIterator[WeaviateStore]:
         api_key=weaviate.api_key,
         deadlines=Deadlines(query_seconds=10.0, write_seconds=30.0),
     )
-    await store.drop_collection(COLLECTION)
+    for name in (COLLECTION, MARKS):
+        await store.drop_collection(name)
     yield store
     await store.close()
 
 
-def audit(pipeline: Pipeline, vectors: WeaviateStore, **options: Any) -> SweepOrphans:
+def watch_of(pipeline: Pipeline, vectors: WeaviateStore) -> WatchStores:
+    return WatchStores(rows=watched(pipeline), identity=vectors)
+
+
+def watched(pipeline: Pipeline) -> PostgresWatch:
+    return PostgresWatch(database=pipeline.database, recent_seconds=3600.0)
+
+
+def audit(pipeline: Pipeline, vectors: WeaviateStore, **options: int) -> AuditIndex:
+    rows = PostgresAudit(database=pipeline.database)
     values = {
         "at_once": 100,
         "objects_per_turn": 100,
+        "full_objects_per_turn": 100,
         "places_per_turn": 10,
         "slices_per_turn": 50,
-        "recent_seconds": 3600.0,
-        "recent_batches": 10,
     } | options
-    return SweepOrphans(
-        rows=PostgresAudit(database=pipeline.database),
-        vectors=vectors,
+    return AuditIndex(
+        rows=rows,
+        check=CheckObjects(rows=rows, vectors=vectors),
+        watch=watch_of(pipeline, vectors),
+        watched=watched(pipeline),
         options=AuditOptions(**values),
-        incarnation=lambda: None,
+    )
+
+
+def verify_recent(pipeline: Pipeline, vectors: WeaviateStore) -> VerifyRecent:
+    rows = PostgresAudit(database=pipeline.database)
+    return VerifyRecent(
+        rows=rows,
+        check=CheckObjects(rows=rows, vectors=vectors),
+        watch=watch_of(pipeline, vectors),
+        watched=watched(pipeline),
+        batches_per_turn=2,
     )
 
 
@@ -120,7 +146,7 @@ async def test_a_sound_index_is_walked_in_slices_and_left_alone(
     made = await add_content(pipeline.database, documents=25, chunks_each=10)
     await index_content(vectors, made)
     task = audit(pipeline, vectors)
-    assert [await task.run_once() for _ in range(3)] == [{"orphans": 0}] * 3
+    assert [await task.run_once() for _ in range(3)] == [{"broken": 0, "orphans": 0}] * 3
     assert await pipeline.value("SELECT scan_after FROM audit_state") is None
     assert await figures(pipeline) == (0, 0, 0)
     await assert_converged(pipeline, vectors, made)
@@ -142,11 +168,11 @@ async def test_planted_copied_and_returned_objects_are_deleted_and_counted(
     planted += [vector_object(made, 2, object_id=key) for key in (returned, wanted)]
     await vectors.insert(COLLECTION, TENANT, planted)
     task = audit(pipeline, vectors)
-    assert await task.run_once() == {"orphans": 3}
+    assert await task.run_once() == {"broken": 0, "orphans": 3}
     assert await figures(pipeline) == (0, 3, 3)
     left = {entry.object_id for entry in await vectors.scan(COLLECTION, TENANT, after=None, limit=100)}
     assert left == {*made.object_ids, wanted}
-    assert await task.run_once() == {"orphans": 0}
+    assert await task.run_once() == {"broken": 0, "orphans": 0}
     assert await figures(pipeline) == (0, 0, 3)
 
 
@@ -158,7 +184,7 @@ async def test_an_object_in_the_tenant_of_somebody_else_is_deleted_there_and_now
     await pipeline.rows("INSERT INTO tenants (slug, name) VALUES ('other', 'Other')")
     await vectors.ensure_tenant(COLLECTION, "other")
     await vectors.insert(COLLECTION, "other", [vector_object(made, 0)])
-    assert await audit(pipeline, vectors).run_once() == {"orphans": 1}
+    assert await audit(pipeline, vectors).run_once() == {"broken": 0, "orphans": 1}
     assert await vectors.count(COLLECTION, "other") == 0
     assert await vectors.count(COLLECTION, TENANT) == 2
 
@@ -173,7 +199,7 @@ async def test_objects_that_were_removed_by_hand_are_replaced_without_a_job(
     assert await task.run_once() == {"broken": 3, "orphans": 0}
     assert await figures(pipeline) == (3, 0, 0)
     # Known, and not yet replaced: shown, but noted once.
-    assert await task.run_once() == {"orphans": 0}
+    assert await task.run_once() == {"broken": 0, "orphans": 0}
     assert await figures(pipeline) == (3, 0, 0)
 
     jobs = await pipeline.value("SELECT count(*) FROM jobs")
@@ -205,7 +231,7 @@ async def test_a_weaviate_that_lost_everything_is_noticed_in_one_turn_and_rebuil
     stop.set()
     await repairing
     for _ in range(10):
-        assert await task.run_once() == {"orphans": 0}
+        assert await task.run_once() == {"broken": 0, "orphans": 0}
     assert await figures(pipeline) == (0, 0, 750)
     await assert_converged(pipeline, vectors, made)
 
@@ -227,7 +253,7 @@ async def test_what_is_no_longer_served_when_it_is_repaired_stays_as_it_is(
     await pipeline.rows(
         "UPDATE objects SET state = 'superseded', superseded_at = now() WHERE object_id = $1", superseded
     )
-    assert await repairs.swap(batch) == 3
+    assert (await repairs.swap(batch)).total() == 3
     assert await pipeline.value("SELECT state FROM objects WHERE object_id = $1", superseded) == "superseded"
     assert await pipeline.value("SELECT count(*) FROM objects WHERE state = 'staged'") == 1
     assert await repairs.take(at_most=10) == []
@@ -246,7 +272,7 @@ async def test_the_repairs_of_a_source_that_is_deleted_are_dropped(
     assert await repairer(pipeline, vectors).run_once() == 0
     assert await pipeline.value("SELECT count(*) FROM repairs") == 0
     # And objects of a source that goes are not missed.
-    assert await task.run_once() == {"orphans": 0}
+    assert await task.run_once() == {"broken": 0, "orphans": 0}
 
 
 async def test_a_repair_whose_consumer_died_is_taken_by_another(
@@ -267,18 +293,36 @@ async def test_a_repair_whose_consumer_died_is_taken_by_another(
     assert len(await second.take(at_most=10)) == 1
 
 
-async def test_recent_batches_are_verified_again_after_weaviate_was_away(
-    pipeline: Pipeline, vectors: WeaviateStore
+async def test_recent_batches_are_verified_again_after_each_start_of_weaviate(
+    pipeline: Pipeline, vectors: WeaviateStore, weaviate: WeaviateServer
 ) -> None:
     made = await add_content(pipeline.database, documents=3, chunks_each=10)
     await index_content(vectors, made)
-    incarnations: list[object] = ["first"]
-    task = audit(pipeline, vectors, objects_per_turn=0)
-    task._incarnation = lambda: incarnations[-1]
-    await task.run_once()
+    assert await verify_recent(pipeline, vectors).run_once() == {}
     await vectors.delete_by_ids(COLLECTION, TENANT, made.object_ids[:5])
-    assert await task.run_once() == {}, "without a budget nothing is walked"
-    incarnations.append("second")
-    assert await task.run_once() == {"broken": 5}
+    assert await verify_recent(pipeline, vectors).run_once() == {}, "nothing was started again"
+    # Nobody looks while it is away: another janitor finds out from the rows and from Weaviate alone.
+    await asyncio.to_thread(weaviate.kill9)
+    await asyncio.to_thread(weaviate.start)
+    assert await verify_recent(pipeline, vectors).run_once() == {"batches": 1, "broken": 5}
     kinds = await pipeline.rows("SELECT DISTINCT kind, tenant_id FROM repairs")
     assert [tuple(row) for row in kinds] == [("missing", DEFAULT_TENANT)]
+    assert await verify_recent(pipeline, vectors).run_once() == {}
+    await asyncio.to_thread(weaviate.restart)
+    assert await verify_recent(pipeline, vectors).run_once() == {"batches": 1, "broken": 0}
+
+
+async def test_a_restart_that_comes_while_batches_are_verified_has_them_verified_again(
+    pipeline: Pipeline, vectors: WeaviateStore
+) -> None:
+    await add_content(pipeline.database, documents=1)
+    rows = watched(pipeline)
+    await rows.look(remembered=None, starts="w:1")
+    seen = await rows.look(remembered=None, starts="w:2")
+    assert seen.recheck_from is not None
+    again = await rows.look(remembered=None, starts="w:3")
+    await rows.rechecked(starts="w:2", down_to=None)
+    left = await rows.look(remembered=None, starts="w:3")
+    assert (left.recheck_from, left.recheck_to) == (again.recheck_from, again.recheck_to)
+    await rows.rechecked(starts="w:3", down_to=None)
+    assert (await rows.look(remembered=None, starts="w:3")).recheck_from is None

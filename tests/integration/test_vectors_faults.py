@@ -16,6 +16,7 @@ from shared.clock import new_id
 from shared.vectors import (
     BatchNotVerifiedError,
     Deadlines,
+    Mark,
     ReadinessStatus,
     SearchMode,
     SearchQuery,
@@ -128,6 +129,9 @@ def all_calls(store: WeaviateStore, collection: str) -> dict[str, Callable[[], A
         "scan": lambda: store.scan(collection, TENANT, after=None, limit=5),
         "existing": lambda: store.existing(collection, TENANT, known),
         "vector_findable": lambda: store.vector_findable(collection, TENANT, known),
+        "starts": store.starts,
+        "read_mark": store.read_mark,
+        "write_mark": lambda: store.write_mark(Mark(history=new_id(), turn=1)),
     }
 
 

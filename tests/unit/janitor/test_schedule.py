@@ -93,7 +93,7 @@ def test_an_idle_janitor_takes_few_turns(settings: JanitorSettings) -> None:
 
 
 def test_an_outage_that_is_over_is_noticed_soon(settings: JanitorSettings) -> None:
-    urgent = ("announce_waiting", "reclaim_lost", "delete_sources", "delete_objects", "sweep_orphans")
+    urgent = ("announce_waiting", "reclaim_lost", "delete_sources", "delete_objects", "audit_index")
     assert all(times(settings)[name].max_backoff_seconds <= 15 for name in urgent)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -154,10 +155,10 @@ class Repairs:
             for chunk in sorted(self.broken[:at_most], key=lambda chunk: self.tenants.get(chunk, uid(1)))
         ]
 
-    async def swap(self, batch: OpenBatch) -> int:
+    async def swap(self, batch: OpenBatch) -> Counter[str]:
         self.broken = [chunk for chunk in self.broken if chunk not in {c.chunk_id for c in batch.chunks}]
         self._look()
-        return len(batch.chunks)
+        return Counter(missing=len(batch.chunks))
 
     async def postpone(self, chunks: Sequence[ChunkToIndex]) -> None:
         refused = {chunk.chunk_id for chunk in chunks}

@@ -11,6 +11,7 @@ from janitor.handler import DeleteHandler
 from janitor.schedule import periodics
 from janitor.tasks.announce_again import AnnounceAgain
 from janitor.tasks.announce_waiting import AnnounceWaiting
+from janitor.tasks.audit_index import AuditIndex, AuditOptions
 from janitor.tasks.check_ledger import CheckLedger
 from janitor.tasks.close_runs import CloseRuns
 from janitor.tasks.delete_objects import DeleteObjects, PurgeTombstones
@@ -20,12 +21,17 @@ from janitor.tasks.drop_abandoned import DropAbandoned
 from janitor.tasks.expire_batches import ExpireBatches
 from janitor.tasks.fold_ledger import FoldLedger
 from janitor.tasks.forget_old import ForgetOld
+from janitor.tasks.rebuild_index import RebuildIndex
 from janitor.tasks.reclaim_lost import ReclaimLost
+from janitor.tasks.remove_strays import RemoveStrays
 from janitor.tasks.retry_dead_jobs import RetryDeadJobs
 from janitor.tasks.sweep_blobs import SweepBlobs
-from janitor.tasks.sweep_orphans import AuditOptions, SweepOrphans
 from janitor.tasks.trim_versions import TrimVersions
+from janitor.tasks.verify_changed import VerifyChanged
+from janitor.tasks.verify_recent import VerifyRecent
+from janitor.usecases.check_objects import CheckObjects
 from janitor.usecases.remove_source import RemovalOptions, RemoveSource
+from janitor.usecases.watch_stores import WatchStores
 from shared.blobs import FilesystemBlobStore
 from shared.clock import new_id, now
 from shared.contracts.topics import SOURCE_DELETE
@@ -36,6 +42,7 @@ from shared.observability.metrics import record_message, record_publish
 from shared.postgres.database import EVERY_TENANT
 from shared.postgres.dead_letters import PostgresDeadLetters
 from shared.postgres.presence import PostgresPresence
+from shared.postgres.rebuilds import PostgresRebuilds
 from shared.postgres.upkeep_audit import PostgresAudit
 from shared.postgres.upkeep_content import PostgresContentUpkeep
 from shared.postgres.upkeep_figures import PostgresFigures
@@ -44,15 +51,16 @@ from shared.postgres.upkeep_objects import PostgresObjectUpkeep
 from shared.postgres.upkeep_reclaims import PostgresReclaims
 from shared.postgres.upkeep_removal import PostgresRemoval
 from shared.postgres.upkeep_turns import PostgresTurns
+from shared.postgres.upkeep_watch import PostgresWatch
 from shared.queue.broker import NsqBroker, consumer_options
 from shared.reclaims import ReclaimLimits
+from shared.vectors import ALIAS
 from shared.wiring import begin, database, keep_alive, readiness, retry_policy, serve_admin, windows
 from shared.wiring_vectors import register_weaviate, weaviate_store
 
 if TYPE_CHECKING:
     from janitor.ports import Task
     from shared.lifecycle import Lifecycle
-    from shared.observability.readiness import Readiness
     from shared.postgres.database import Database
     from shared.queue.ports import Publisher
     from shared.vectors import WeaviateStore
@@ -61,6 +69,12 @@ CONNECTIONS = 4
 """Tasks take turns at them: most of them have nothing to do most of the time."""
 
 DELETES_AT_ONCE = 2
+
+FULL_AUDIT_TIMES = 20
+"""How many times as much as else a turn compares while everything has to be compared."""
+
+SETTLED_SECONDS = 30.0
+"""More than a transaction's statement and lock timeouts: what bears an earlier time has committed by then."""
 
 PATIENCE_SECONDS = 1.0
 """For a turn that is under way at a stop: each can be cut anywhere and is found again by what is left."""
@@ -109,7 +123,8 @@ async def start(life: Lifecycle) -> None:
     )
     tasks = {
         **_work_tasks(settings, postgres=postgres, publisher=publisher),
-        **_object_tasks(settings, postgres=postgres, vectors=vectors, checks=checks),
+        **_object_tasks(settings, postgres=postgres, vectors=vectors),
+        **_audit_tasks(settings, postgres=postgres, vectors=vectors),
         **_content_tasks(settings, postgres=postgres, blobs=blobs),
         "delete_sources": DeleteSources(rows=PostgresRemoval(database=postgres), remover=remover, at_most=50),
     }
@@ -155,14 +170,20 @@ def _work_tasks(settings: JanitorSettings, *, postgres: Database, publisher: Pub
     }
 
 
+def _watch(settings: JanitorSettings, postgres: Database, vectors: WeaviateStore) -> WatchStores:
+    rows = PostgresWatch(database=postgres, recent_seconds=settings.audit_recent_seconds)
+    return WatchStores(rows=rows, identity=vectors)
+
+
 def _object_tasks(
-    settings: JanitorSettings, *, postgres: Database, vectors: WeaviateStore, checks: Readiness
+    settings: JanitorSettings, *, postgres: Database, vectors: WeaviateStore
 ) -> dict[str, Task]:
     objects = PostgresObjectUpkeep(database=postgres)
     return {
         "expire_batches": ExpireBatches(objects=objects, at_most=100),
         "discard_superseded": DiscardSuperseded(
             objects=objects,
+            watch=_watch(settings, postgres, vectors),
             grace_seconds=settings.superseded_grace_seconds,
             unused_after_seconds=settings.abandoned_seconds,
             at_most=5000,
@@ -175,19 +196,47 @@ def _object_tasks(
             pages=20,
         ),
         "purge_tombstones": PurgeTombstones(objects=objects, vectors=vectors, at_once=1000, pages=3),
-        "sweep_orphans": SweepOrphans(
-            rows=PostgresAudit(database=postgres),
-            vectors=vectors,
+    }
+
+
+def _audit_tasks(settings: JanitorSettings, *, postgres: Database, vectors: WeaviateStore) -> dict[str, Task]:
+    rows = PostgresAudit(database=postgres)
+    check = CheckObjects(rows=rows, vectors=vectors)
+    watch = _watch(settings, postgres, vectors)
+    watched = PostgresWatch(database=postgres, recent_seconds=settings.audit_recent_seconds)
+    return {
+        "audit_index": AuditIndex(
+            rows=rows,
+            check=check,
+            watch=watch,
+            watched=watched,
             options=AuditOptions(
                 at_once=settings.audit_objects,
                 objects_per_turn=settings.audit_objects,
+                full_objects_per_turn=FULL_AUDIT_TIMES * settings.audit_objects,
                 places_per_turn=50,
                 slices_per_turn=50,
-                recent_seconds=settings.audit_recent_seconds,
-                recent_batches=500,
             ),
-            incarnation=lambda: checks.states()["weaviate"].since,
         ),
+        "verify_changed": VerifyChanged(
+            rows=rows,
+            check=check,
+            watched=watched,
+            settled_seconds=SETTLED_SECONDS,
+            objects_per_turn=settings.audit_objects,
+            versions_per_turn=500,
+        ),
+        "verify_recent": VerifyRecent(
+            rows=rows, check=check, watch=watch, watched=watched, batches_per_turn=100
+        ),
+        "rebuild_index": RebuildIndex(
+            rebuilds=PostgresRebuilds(database=postgres),
+            waiting_max=2000,
+            at_once=1000,
+            slices=2,
+            remembered_seconds=settings.remembered_seconds,
+        ),
+        "remove_strays": RemoveStrays(rows=rows, vectors=vectors, prefix=ALIAS),
     }
 
 

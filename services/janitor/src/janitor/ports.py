@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.blobs import BlobEntry
-    from shared.postgres.upkeep_audit import Broken, Place, RecentBatch
+    from shared.postgres.upkeep_audit import Broken, Place, RecentBatch, Served
     from shared.postgres.upkeep_content import BlobOfRun, KeptVersions
     from shared.postgres.upkeep_figures import Figures
     from shared.postgres.upkeep_jobs import Retried
     from shared.postgres.upkeep_objects import Tombstone
     from shared.postgres.upkeep_reclaims import Reclaimed
     from shared.postgres.upkeep_removal import DeletingSource, OpenWork
-    from shared.vectors.port import Entry
+    from shared.postgres.upkeep_watch import ChangedVersion, Remembered, Watch
+    from shared.vectors.port import Entry, Mark
 
 
 class Task(Protocol):
@@ -263,7 +264,7 @@ class AuditRows(Protocol):
         """All places, the longest unvisited first."""
         ...
 
-    async def active(self, place: Place, *, at_most: int) -> list[UUID]:
+    async def active(self, place: Place, *, at_most: int) -> list[Served]:
         """The next objects that Weaviate must have."""
         ...
 
@@ -279,12 +280,116 @@ class AuditRows(Protocol):
         """A slice was compared."""
         ...
 
-    async def recent_batches(self, *, within_seconds: float, at_most: int) -> list[RecentBatch]:
-        """Batches that were verified lately."""
+    async def recent_batches(
+        self, *, since: datetime, until: datetime, at_most: int
+    ) -> Sequence[RecentBatch]:
+        """Batches that were verified between these moments, the newest first."""
         ...
 
     async def active_of_batch(self, batch_id: UUID) -> list[UUID]:
         """What of a batch is being served."""
+        ...
+
+    async def active_of_documents(
+        self, source_ids: Sequence[UUID], document_ids: Sequence[UUID]
+    ) -> Mapping[Place, Sequence[UUID]]:
+        """What of these documents is being served, and where."""
+        ...
+
+
+class WatchRows(Protocol):
+    """What the audit remembers."""
+
+    async def look(self, *, remembered: Remembered | None, starts: str) -> Watch:
+        """Compare what Weaviate says with what is known."""
+        ...
+
+    async def rechecked(self, *, starts: str, down_to: datetime | None) -> None:
+        """Batches were verified again."""
+        ...
+
+    async def end_full(self) -> bool:
+        """Whether the full audit has just come to its end."""
+        ...
+
+    async def changed(self, *, settled_seconds: float, at_most: int) -> list[ChangedVersion]:
+        """Versions that came to be served since the last time."""
+        ...
+
+    async def changes_seen(self, last: ChangedVersion) -> None:
+        """All up to this one were looked at."""
+        ...
+
+
+class StoreWatch(Protocol):
+    """Whether Postgres and Weaviate are those that they were."""
+
+    async def look(self) -> Watch:
+        """Look at both now."""
+        ...
+
+
+class Identity(Protocol):
+    """Which Weaviate this is, and what it remembers."""
+
+    async def starts(self) -> str:
+        """Another text after each start."""
+        ...
+
+    async def read_mark(self) -> Mark | None:
+        """What was marked last."""
+        ...
+
+    async def write_mark(self, mark: Mark) -> None:
+        """Keep this mark instead."""
+        ...
+
+
+class Places(Protocol):
+    """Where objects may lie, as Postgres has it."""
+
+    async def collections(self) -> list[str]:
+        """Every collection that it knows."""
+        ...
+
+    async def live_slugs(self) -> set[str]:
+        """The tenants that are not deleted, by their names in Weaviate."""
+        ...
+
+
+class Strays(Protocol):
+    """Tenants in Weaviate."""
+
+    async def collections(self) -> list[str]:
+        """The names of all collections."""
+        ...
+
+    async def tenants(self, collection: str) -> list[str]:
+        """The names of a collection's tenants."""
+        ...
+
+    async def count(self, collection: str, tenant: str) -> int:
+        """How many objects a tenant has."""
+        ...
+
+    async def delete_tenant(self, collection: str, tenant: str) -> None:
+        """Remove a tenant with all its objects."""
+        ...
+
+
+class Rebuilds(Protocol):
+    """Wishes to index content anew."""
+
+    async def open(self) -> list[UUID]:
+        """Those that are not finished, the oldest first."""
+        ...
+
+    async def advance(self, rebuild_id: UUID, *, at_most: int, waiting_max: int) -> int:
+        """Note the next objects; how many it were."""
+        ...
+
+    async def forget(self, *, after_seconds: float) -> int:
+        """Forget those that were finished long ago."""
         ...
 
 

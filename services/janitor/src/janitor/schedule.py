@@ -40,6 +40,7 @@ class Times:
 def times(settings: JanitorSettings) -> dict[str, Times]:
     """The table, by the tasks' names."""
     upkeep = Times(period_seconds=settings.upkeep_period_seconds)
+    audit = Times(period_seconds=settings.audit_period_seconds)
     delete = Times(period_seconds=settings.delete_period_seconds)
     return {
         # The dispatcher has a turn of its own, and looking for work writes nothing.
@@ -59,7 +60,11 @@ def times(settings: JanitorSettings) -> dict[str, Times]:
         "drop_abandoned": upkeep,
         "fold_ledger": upkeep,
         "check_ledger": Times(period_seconds=settings.figures_period_seconds, shared=False),
-        "sweep_orphans": Times(period_seconds=settings.audit_period_seconds),
+        "audit_index": audit,
+        "verify_changed": audit,
+        "verify_recent": audit,
+        "rebuild_index": delete,
+        "remove_strays": upkeep,
         "sweep_blobs": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
         "forget_old": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Mapping, Sequence
     from uuid import UUID
 
@@ -67,8 +68,8 @@ class Repairs(Protocol):
         """Chunks to be indexed anew."""
         ...
 
-    async def swap(self, batch: OpenBatch) -> int:
-        """Serve the objects of a verified batch in the place of the broken ones."""
+    async def swap(self, batch: OpenBatch) -> Counter[str]:
+        """Serve the objects of a verified batch in the place of the old ones; how many, by kind."""
         ...
 
     async def postpone(self, chunks: Sequence[ChunkToIndex]) -> None:

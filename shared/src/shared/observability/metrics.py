@@ -63,8 +63,11 @@ AUDIT_MISSING = GaugeFamily("quern_audit_missing", "Chunks without their object,
 AUDIT_ORPHANS = GaugeFamily("quern_audit_orphans", "Objects without their chunk, as the last audit found.")
 AUDIT_MISSING_FOUND = CounterFamily("quern_audit_missing_found_total", "Missing objects ever found.")
 AUDIT_ORPHANS_FOUND = CounterFamily("quern_audit_orphans_found_total", "Orphaned objects ever found.")
+AUDIT_FOUND = CounterFamily(
+    "quern_audit_found_total", "What the audit ever found: missing, hollow, altered, orphan.", "kind"
+)
 AUDIT_REPAIRED = CounterFamily(
-    "quern_audit_repaired_total", "What the audit repaired: missing, orphans.", "kind"
+    "quern_audit_repaired_total", "What was repaired: missing, hollow, altered, orphans, rebuild.", "kind"
 )
 
 # Throughput

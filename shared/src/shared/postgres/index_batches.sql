@@ -31,7 +31,7 @@ DELETE FROM index_batches WHERE batch_id IN (
     LIMIT $2);
 
 -- name: recent
--- Verified within the last seconds, newest first: what a crash of Weaviate may have taken something of.
-SELECT b.batch_id, b.tenant_id, t.slug, b.collection FROM index_batches b JOIN tenants t ON t.id = b.tenant_id
-WHERE b.state = 'verified' AND b.closed_at > now() - make_interval(secs => $1)
-ORDER BY b.closed_at DESC LIMIT $2;
+-- Verified between two moments, newest first: what a crash of Weaviate may have taken something of.
+SELECT b.batch_id, b.tenant_id, t.slug, b.collection, b.closed_at FROM index_batches b JOIN tenants t ON t.id = b.tenant_id
+WHERE b.state = 'verified' AND b.closed_at >= $1 AND b.closed_at <= $2
+ORDER BY b.closed_at DESC LIMIT $3;

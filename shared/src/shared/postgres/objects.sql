@@ -54,9 +54,13 @@ UPDATE objects SET state = 'deleting' WHERE object_id IN (
 RETURNING object_id;
 
 -- name: discard_superseded
--- After the grace period; committed before Weaviate is touched, so that a roll back never takes one of these.
+-- After the grace period; committed before Weaviate is touched, so that a roll back never takes one of these. None at
+-- all while everything is being compared, or must be because this is another database than at the last look.
 UPDATE objects SET state = 'deleting' WHERE object_id IN (
     SELECT object_id FROM objects WHERE state = 'superseded' AND superseded_at < now() - make_interval(secs => $1)
+      AND NOT EXISTS (
+          SELECT 1 FROM audit_watch w
+          WHERE w.full_since IS NOT NULL OR w.database_identity <> quern_database_identity())
     ORDER BY superseded_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING object_id;
 
@@ -111,10 +115,17 @@ WHERE object_id IN (
     SELECT object_id FROM objects WHERE source_id = $1 AND state = 'deleting' AND deleted_at IS NULL LIMIT $3);
 
 -- name: active_after
--- What Weaviate must have in this place, in the order of ids.
-SELECT o.object_id FROM objects o JOIN sources s ON s.id = o.source_id
+-- What Weaviate must have in this place, in the order of ids, with what each object must say of itself.
+SELECT o.object_id, o.chunk_id, o.source_id, o.document_id, o.batch_id, s.type
+FROM objects o JOIN sources s ON s.id = o.source_id
 WHERE o.tenant_id = $1 AND o.collection = $2 AND o.object_id > $3 AND o.state = 'active' AND s.status = 'live'
 ORDER BY o.object_id LIMIT $4;
+
+-- name: active_of_documents
+-- What these documents serve, and where it lies.
+SELECT o.object_id, o.tenant_id, t.slug, o.collection FROM objects o
+JOIN sources s ON s.id = o.source_id AND s.status = 'live' JOIN tenants t ON t.id = o.tenant_id
+WHERE o.source_id = ANY ($1::uuid[]) AND o.document_id = ANY ($2::uuid[]) AND o.state = 'active';
 
 -- name: active_of_batch
 SELECT o.object_id FROM objects o JOIN sources s ON s.id = o.source_id

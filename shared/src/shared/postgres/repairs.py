@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: A repair is no job of anybody's.
 NO_JOB: Final = UUID(int=0)
+#: The kind of what is sound, and made anew because somebody wished it.
+REBUILD: Final = "rebuild"
 
 
 class PostgresRepairs:
@@ -52,33 +54,37 @@ class PostgresRepairs:
             all_obsolete, chunks = await self._database.run(work)
         return chunks
 
-    async def swap(self, batch: OpenBatch) -> int:
-        """Serve the objects of a verified batch in the place of the broken ones; returns how many were replaced.
+    async def swap(self, batch: OpenBatch) -> Counter[str]:
+        """Serve the objects of a verified batch in the place of the old ones; how many were replaced, by kind.
 
-        What is not needed any more stays staged, and is deleted as unused.
+        A broken object is never used again. A sound one that is only rebuilt is superseded in the moment in which
+        the new one becomes active, so that each search sees exactly one of them. What is not needed any more stays
+        staged, and is deleted as unused.
 
         Raises:
             ObjectsTakenError: an object changed at the same moment: nothing was swapped, take again.
         """
         chunk_ids = [chunk.chunk_id for chunk in batch.chunks]
 
-        async def work(connection: Connection) -> int:
+        async def work(connection: Connection) -> Counter[str]:
             repairs = queries("repairs")
             await lock_sources(connection, (chunk.source_id for chunk in batch.chunks))
             await lock_documents(connection, (chunk.document_id for chunk in batch.chunks))
             ready = await connection.fetch(repairs["ready"], list(batch.object_ids), chunk_ids)
-            broken = [row["broken_id"] for row in ready]
+            sound = [row["old_id"] for row in ready if row["kind"] == REBUILD]
+            broken = [row["old_id"] for row in ready if row["kind"] != REBUILD]
             retired = await connection.fetch(repairs["retire_broken"], broken)
+            retired += await connection.fetch(repairs["retire_sound"], sound)
             activated = await connection.fetch(
                 repairs["activate"],
                 [row["new_id"] for row in ready],
-                [row["activated_at"] for row in ready],
+                [None if row["kind"] == REBUILD else row["activated_at"] for row in ready],
             )
             if not len(retired) == len(activated) == len(ready):
                 raise ObjectsTakenError("Objects changed while they were being repaired: take them again.")
-            await connection.execute(repairs["done"], broken)
-            await _count(connection, ready)
-            return len(ready)
+            await connection.execute(repairs["done"], broken + sound)
+            await _count(connection, [row for row in ready if row["kind"] != REBUILD])
+            return Counter(row["kind"] for row in ready)
 
         return await self._database.run(work)
 

@@ -1,17 +1,35 @@
 -- name: note
--- Looked at again after Weaviate: only what is still served, of a live source. What comes back counts as broken;
--- is_new tells what was not noted before.
+-- Looked at again after Weaviate: only what is still served, of a live source. By kind, how many count as broken, and
+-- how many of them were not noted before; one that was only to be rebuilt is broken now.
 WITH broken AS (
     SELECT o.object_id, o.tenant_id, o.source_id, o.document_id, o.chunk_id, o.collection, k.kind
     FROM unnest($1::uuid[], $2::text[]) AS k (object_id, kind)
     JOIN objects o ON o.object_id = k.object_id JOIN sources s ON s.id = o.source_id
     WHERE o.state = 'active' AND s.status = 'live'
 ), noted AS (
-    INSERT INTO repairs (object_id, tenant_id, source_id, document_id, chunk_id, collection, kind)
+    INSERT INTO repairs AS r (object_id, tenant_id, source_id, document_id, chunk_id, collection, kind)
     SELECT object_id, tenant_id, source_id, document_id, chunk_id, collection, kind FROM broken
-    ON CONFLICT (object_id) DO NOTHING RETURNING object_id
+    ON CONFLICT (object_id) DO UPDATE SET kind = excluded.kind WHERE r.kind = 'rebuild' RETURNING object_id
 )
-SELECT count(*)::integer AS broken, (SELECT count(*) FROM noted)::integer AS noted FROM broken;
+SELECT b.kind, count(*)::integer AS broken, count(n.object_id)::integer AS noted
+FROM broken b LEFT JOIN noted n ON n.object_id = b.object_id GROUP BY b.kind;
+
+-- name: note_rebuild
+-- The next objects of a rebuild, by id: those that were there when it was asked for. Broken ones are noted already.
+WITH next AS (
+    SELECT o.object_id, o.tenant_id, o.source_id, o.document_id, o.chunk_id, o.collection
+    FROM rebuilds b JOIN collections c ON c.is_current
+    JOIN objects o ON o.tenant_id = b.tenant_id AND o.collection = c.name AND o.object_id > b.noted_up_to
+        AND (b.source_id IS NULL OR o.source_id = b.source_id)
+    JOIN sources s ON s.id = o.source_id AND s.status = 'live'
+    WHERE b.id = $1 AND o.state = 'active' AND o.created_at < b.requested_at
+    ORDER BY o.object_id LIMIT $2
+), noted AS (
+    INSERT INTO repairs (object_id, tenant_id, source_id, document_id, chunk_id, collection, kind, rebuild_id)
+    SELECT object_id, tenant_id, source_id, document_id, chunk_id, collection, 'rebuild', $1 FROM next
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*)::integer AS objects, (SELECT object_id FROM next ORDER BY object_id DESC LIMIT 1) AS last FROM next;
 
 -- name: drop_obsolete
 -- The broken object is not served any more: nothing is left to repair.
@@ -43,8 +61,8 @@ WHERE r.object_id = ANY ($1::uuid[])
 ORDER BY c.tenant_id, c.document_id, c.id;
 
 -- name: ready
--- Broken objects that are still served, each with the verified new one that takes its place.
-SELECT r.object_id AS broken_id, n.object_id AS new_id, r.tenant_id, r.collection, o.activated_at
+-- Objects that are still served, each with the verified new one that takes its place.
+SELECT r.object_id AS old_id, n.object_id AS new_id, r.tenant_id, r.collection, r.kind, o.activated_at
 FROM unnest($1::uuid[], $2::uuid[]) AS k (object_id, chunk_id)
 JOIN objects n ON n.object_id = k.object_id AND n.state = 'staged'
 JOIN index_batches b ON b.batch_id = n.batch_id AND b.state = 'verified'
@@ -58,9 +76,14 @@ ORDER BY r.object_id;
 UPDATE objects SET state = 'deleting', superseded_at = now() WHERE object_id = ANY ($1::uuid[]) AND state = 'active'
 RETURNING object_id;
 
+-- name: retire_sound
+UPDATE objects SET state = 'superseded', superseded_at = now() WHERE object_id = ANY ($1::uuid[]) AND state = 'active'
+RETURNING object_id;
+
 -- name: activate
--- As if it had been there all along: a search that began before the repair may see it.
-UPDATE objects o SET state = 'active', activated_at = k.activated_at, superseded_at = NULL
+-- For a broken one as if it had been there all along: a search that began before the repair may see it. For a sound
+-- one (null) from now on: searches that began before see the old one.
+UPDATE objects o SET state = 'active', activated_at = coalesce(k.activated_at, now()), superseded_at = NULL
 FROM unnest($1::uuid[], $2::timestamptz[]) AS k (object_id, activated_at)
 WHERE o.object_id = k.object_id AND o.state = 'staged' RETURNING o.object_id;
 

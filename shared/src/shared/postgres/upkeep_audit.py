@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from shared.postgres.database import Connection, Database
 
@@ -18,28 +20,57 @@ _LEAST: Final = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where objects lie: a tenant in a collection. ``after`` is where the round stands, None at its beginning."""
+    """Where objects lie: a tenant in a collection.
+
+    Attributes:
+        after: where the round stands, None at its beginning.
+        moment: when the place was read.
+    """
 
     tenant_id: UUID
     tenant: str
     collection: str
     after: UUID | None = None
+    moment: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """An object that is served, as its row describes it; ``type`` is its source's."""
+
+    object_id: UUID
+    chunk_id: UUID
+    source_id: UUID
+    document_id: UUID
+    batch_id: UUID
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
 class RecentBatch:
-    """An index batch that was verified lately, and where."""
+    """An index batch that was verified lately, when, and where."""
 
     batch_id: UUID
     place: Place
+    closed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Objects that are served according to Postgres and cannot be found; ``noted`` of them were not known yet."""
+    """Objects that are served according to Postgres and are not as they must be.
+
+    Attributes:
+        broken: all of them.
+        kinds: those that were not known yet, by their kind.
+    """
 
     broken: int = 0
-    noted: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def noted(self) -> int:
+        """How many were not known yet."""
+        return self.kinds.total()
 
 
 class PostgresAudit:
@@ -53,14 +84,16 @@ class PostgresAudit:
 
         async def work(connection: Connection) -> list[Place]:
             rows = await connection.fetch(queries("audit_state")["places"], at_most)
-            return [Place(r["tenant_id"], r["slug"], r["collection"], r["scan_after"]) for r in rows]
+            return [
+                Place(r["tenant_id"], r["slug"], r["collection"], r["scan_after"], r["moment"]) for r in rows
+            ]
 
         return await self._database.run(work)
 
-    async def active(self, place: Place, *, at_most: int) -> list[UUID]:
+    async def active(self, place: Place, *, at_most: int) -> list[Served]:
         """The next objects, by id, that Weaviate must have there."""
 
-        async def work(connection: Connection) -> list[UUID]:
+        async def work(connection: Connection) -> list[Served]:
             rows = await connection.fetch(
                 queries("objects")["active_after"],
                 place.tenant_id,
@@ -68,7 +101,7 @@ class PostgresAudit:
                 place.after or _LEAST,
                 at_most,
             )
-            return [row["object_id"] for row in rows]
+            return [Served(**row) for row in rows]
 
         return await self._database.run(work)
 
@@ -87,11 +120,15 @@ class PostgresAudit:
         return await self._database.run(work)
 
     async def note_broken(self, kinds: Mapping[UUID, str]) -> Broken:
-        """Have these objects replaced, each ``missing`` or ``hollow``: those that are still served, asked after Weaviate."""
+        """Have these objects replaced, each ``missing``, ``hollow`` or ``altered``.
+
+        Only those that are still served: ask Weaviate first.
+        """
 
         async def work(connection: Connection) -> Broken:
-            row = await connection.fetchrow(queries("repairs")["note"], list(kinds), list(kinds.values()))
-            return Broken(row["broken"], row["noted"]) if row else Broken()
+            rows = await connection.fetch(queries("repairs")["note"], list(kinds), list(kinds.values()))
+            noted = Counter({row["kind"]: row["noted"] for row in rows if row["noted"]})
+            return Broken(sum(row["broken"] for row in rows), noted)
 
         return await self._database.run(work)
 
@@ -107,17 +144,19 @@ class PostgresAudit:
                 missing,
                 orphans,
                 orphans,
+                place.moment if place.after is None else None,
             )
 
         await self._database.run(work)
 
-    async def recent_batches(self, *, within_seconds: float, at_most: int) -> list[RecentBatch]:
-        """Batches that were verified lately, the newest first."""
+    async def recent_batches(self, *, since: datetime, until: datetime, at_most: int) -> list[RecentBatch]:
+        """Batches that were verified between these moments (both included), the newest first."""
 
         async def work(connection: Connection) -> list[RecentBatch]:
-            rows = await connection.fetch(queries("index_batches")["recent"], within_seconds, at_most)
+            rows = await connection.fetch(queries("index_batches")["recent"], since, until, at_most)
             return [
-                RecentBatch(r["batch_id"], Place(r["tenant_id"], r["slug"], r["collection"])) for r in rows
+                RecentBatch(r["batch_id"], Place(r["tenant_id"], r["slug"], r["collection"]), r["closed_at"])
+                for r in rows
             ]
 
         return await self._database.run(work)
@@ -128,5 +167,38 @@ class PostgresAudit:
         async def work(connection: Connection) -> list[UUID]:
             rows = await connection.fetch(queries("objects")["active_of_batch"], batch_id)
             return [row["object_id"] for row in rows]
+
+        return await self._database.run(work)
+
+    async def active_of_documents(
+        self, source_ids: Sequence[UUID], document_ids: Sequence[UUID]
+    ) -> dict[Place, list[UUID]]:
+        """What of these documents is being served, and where."""
+
+        async def work(connection: Connection) -> dict[Place, list[UUID]]:
+            rows = await connection.fetch(
+                queries("objects")["active_of_documents"], list(source_ids), list(document_ids)
+            )
+            found: dict[Place, list[UUID]] = {}
+            for row in rows:
+                place = Place(row["tenant_id"], row["slug"], row["collection"])
+                found.setdefault(place, []).append(row["object_id"])
+            return found
+
+        return await self._database.run(work)
+
+    async def collections(self) -> list[str]:
+        """Every collection, the oldest first."""
+
+        async def work(connection: Connection) -> list[str]:
+            return [row["name"] for row in await connection.fetch(queries("collections")["all"])]
+
+        return await self._database.run(work)
+
+    async def live_slugs(self) -> set[str]:
+        """The names in Weaviate of the tenants that are not deleted."""
+
+        async def work(connection: Connection) -> set[str]:
+            return {row["slug"] for row in await connection.fetch(queries("tenants")["live"])}
 
         return await self._database.run(work)

@@ -13,6 +13,7 @@ from shared.vectors import (
     Entry,
     Filters,
     Hit,
+    Mark,
     Readiness,
     ReadinessStatus,
     SearchQuery,
@@ -23,6 +24,7 @@ from shared.vectors import (
     VectorsUnavailableError,
 )
 from shared.vectors.checks import check_batch, check_names, check_objects, check_query
+from shared.vectors.port import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -62,13 +64,21 @@ class MemoryVectorStore:
         self.cut_next_insert = False
         self._collections: dict[str, _Collection] = {}
         self._alias: str | None = None
+        self._mark: Mark | None = None
+        self._starts = 1
 
     # What tests do to it
+
+    def restart(self) -> None:
+        """Start anew, with all data."""
+        self._starts += 1
 
     def wipe(self) -> None:
         """Lose everything, the collections too."""
         self._collections.clear()
         self._alias = None
+        self._mark = None
+        self._starts = 1
 
     def lose(self, collection: str, tenant: str, object_id: UUID) -> None:
         """Lose one object."""
@@ -101,6 +111,8 @@ class MemoryVectorStore:
         """Remove a collection."""
         self._up()
         self._collections.pop(name, None)
+        if name == MARKS:
+            self._mark = None
 
     async def collections(self) -> list[str]:
         """The names of all collections."""
@@ -132,6 +144,21 @@ class MemoryVectorStore:
         if self.read_only:
             return Readiness(ReadinessStatus.DEGRADED, "read-only")
         return Readiness(ReadinessStatus.UP)
+
+    async def starts(self) -> str:
+        """How often it was started."""
+        self._up()
+        return f"memory:{self._starts}"
+
+    async def read_mark(self) -> Mark | None:
+        """What was marked last."""
+        self._up()
+        return self._mark
+
+    async def write_mark(self, mark: Mark) -> None:
+        """Keep this mark instead."""
+        self._up()
+        self._mark = mark
 
     # Writes
 
@@ -246,7 +273,7 @@ class MemoryVectorStore:
         self._up()
         objects = self._tenant(collection, tenant).objects
         keys = sorted(key for key in objects if after is None or key > after)[:limit]
-        return [Entry(key, objects[key].chunk_id, objects[key].source_id) for key in keys]
+        return [_entry(objects[key]) for key in keys]
 
     async def existing(self, collection: str, tenant: str, object_ids: Collection[UUID]) -> set[UUID]:
         """Which of these are stored."""
@@ -280,6 +307,17 @@ class MemoryVectorStore:
         if write and self.read_only:
             raise VectorsReadOnlyError("Weaviate: store is read-only")
         return tenants[tenant]
+
+
+def _entry(one: VectorObject) -> Entry:
+    return Entry(
+        object_id=one.object_id,
+        chunk_id=one.chunk_id,
+        source_id=one.source_id,
+        document_id=one.document_id,
+        batch_id=one.batch_id,
+        type=one.type,
+    )
 
 
 def _passes(one: VectorObject, filters: Filters) -> bool:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _Operator = base_pb2.Filters
 _OBJECT_ID = "_id"
+_AUDITED = ("chunk_id", "source_id", "document_id", "batch_id", "type")
 
 
 def add_object(
@@ -83,12 +84,20 @@ def list_request(
     limit: int,
     after: UUID | None = None,
     filters: base_pb2.Filters | None = None,
+    properties: Collection[str] = (),
 ) -> search_get_pb2.SearchRequest:
     """Objects by id, without a search: after another one, or those of a filter."""
-    request = _request(collection, tenant, limit=limit, filters=filters, properties=("chunk_id", "source_id"))
+    request = _request(collection, tenant, limit=limit, filters=filters, properties=properties)
     if after is not None:
         request.after = str(after)
     return request
+
+
+def scan_request(
+    collection: str, tenant: str, *, after: UUID | None, limit: int
+) -> search_get_pb2.SearchRequest:
+    """Objects after another one, with what an audit compares."""
+    return list_request(collection, tenant, limit=limit, after=after, properties=_AUDITED)
 
 
 def delete_request(
@@ -164,6 +173,9 @@ def entries(reply: search_get_pb2.SearchReply) -> list[Entry]:
             object_id=UUID(each.metadata.id),
             chunk_id=_uuid(each, "chunk_id"),
             source_id=_uuid(each, "source_id"),
+            document_id=_uuid(each, "document_id"),
+            batch_id=_uuid(each, "batch_id"),
+            type=each.properties.non_ref_props.fields["type"].text_value,
         )
         for each in reply.results
     ]

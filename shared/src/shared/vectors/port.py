@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ALIAS = "Chunks"
 """The name that searches use; it leads to the current collection."""
 
+MARKS = "QuernMark"
+"""The collection that keeps the :class:`Mark`; it holds no content."""
+
 MAX_RESULTS = 10_000
 """What Weaviate answers at most to one search (``QUERY_MAXIMUM_RESULTS``), offset included."""
 
@@ -119,11 +122,31 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A stored object as an audit sees it; ids that cannot be read (foreign objects) are ``None``."""
+    """A stored object as an audit sees it; ids that cannot be read (foreign objects) are ``None``.
+
+    Attributes:
+        type: the source's type, as the object says.
+    """
 
     object_id: UUID
     chunk_id: UUID | None
     source_id: UUID | None
+    document_id: UUID | None
+    batch_id: UUID | None
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The newest state of Postgres that acted on this Weaviate: a Postgres that is behind it was set back.
+
+    Attributes:
+        history: of the installation.
+        turn: counts up.
+    """
+
+    history: UUID
+    turn: int
 
 
 class ReadinessStatus(StrEnum):
@@ -184,6 +207,15 @@ class VectorCollections(Protocol):
 
     async def readiness(self) -> Readiness:
         """How it is now, within two seconds; never raises."""
+
+    async def starts(self) -> str:
+        """A text that is another one after each start of Weaviate, as long as it keeps its data."""
+
+    async def read_mark(self) -> Mark | None:
+        """What was marked last; None where nothing was, or where Weaviate has lost it."""
+
+    async def write_mark(self, mark: Mark) -> None:
+        """Keep this mark instead of the one before."""
 
 
 class VectorWriter(Protocol):

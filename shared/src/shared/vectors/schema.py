@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from shared.vectors.port import MARKS
+
 VECTOR = "content"
 TEXT = "text"
 EXACT = ("chunk_id", "source_id", "document_id", "batch_id", "type", "language")
@@ -39,6 +41,21 @@ def collection_schema(name: str, *, dimensions: int) -> dict[str, Any]:
         # Automatic creation would bring a deleted tenant back with the first late write.
         "multiTenancyConfig": {"enabled": True, "autoTenantCreation": False, "autoTenantActivation": True},
         "replicationConfig": {"factor": 1},
+    }
+
+
+def marks_schema() -> dict[str, Any]:
+    """A collection of one object without a vector and without an index."""
+    plain = {"indexFilterable": False, "indexSearchable": False}
+    return {
+        "class": MARKS,
+        "description": "Which state of Postgres this Weaviate has seen",
+        "properties": [
+            {"name": "history", "dataType": ["text"], **plain},
+            {"name": "turn", "dataType": ["int"], "indexFilterable": False},
+        ],
+        "vectorizer": "none",
+        "vectorIndexConfig": {"skip": True},
     }
 
 

@@ -59,7 +59,7 @@ class WeaviateStore(WeaviateWrites):
     async def scan(self, collection: str, tenant: str, *, after: UUID | None, limit: int) -> list[Entry]:
         """Read the object store by its cursor, past all indexes."""
         check_names(collection, tenant)
-        request = messages.list_request(collection, tenant, limit=limit, after=after)
+        request = messages.scan_request(collection, tenant, after=after, limit=limit)
         return messages.entries(await self._read(self._doors.stub.Search, request))
 
     async def existing(self, collection: str, tenant: str, object_ids: Collection[UUID]) -> set[UUID]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.vectors import messages
-from shared.vectors.administration import WeaviateAdministration
 from shared.vectors.checks import check_batch, check_names, check_objects
 from shared.vectors.errors import BatchNotVerifiedError, VectorsUnavailableError
+from shared.vectors.identity import WeaviateIdentity
 from shared.vectors.port import MAX_RESULTS, VectorObject
 from shared.vectors.slices import slices
 from shared.vectors.stubs import batch_pb2
@@ -29,7 +29,7 @@ IDS_PER_REQUEST = 1_000
 _KEYS_AT_ONCE = 8
 
 
-class WeaviateWrites(WeaviateAdministration):
+class WeaviateWrites(WeaviateIdentity):
     """Inserts, verification and deletes; see the port for what each method does."""
 
     async def insert(self, collection: str, tenant: str, objects: Sequence[VectorObject]) -> None:

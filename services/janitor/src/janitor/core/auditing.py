@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,4 +53,42 @@ def common_slice(stored: Sequence[UUID], expected: Sequence[UUID], *, limit: int
         upper,
         frozenset(key for key in stored if key <= upper),
         frozenset(key for key in expected if key <= upper),
+    )
+
+
+class Described(Protocol):
+    """What an object says of itself, or its row of it."""
+
+    @property
+    def chunk_id(self) -> UUID | None:
+        """The chunk that it stands for."""
+
+    @property
+    def source_id(self) -> UUID | None:
+        """The source of that."""
+
+    @property
+    def document_id(self) -> UUID | None:
+        """The document of that."""
+
+    @property
+    def batch_id(self) -> UUID | None:
+        """The index batch that it came with."""
+
+    @property
+    def type(self) -> str:
+        """The source's type."""
+
+
+def altered(stored: Described, row: Described) -> bool:
+    """Whether an object says of itself what its row does not, so that filters would lie.
+
+    Its language is not compared: a chunk that did not change keeps its object when its document's language changes.
+    """
+    return (stored.chunk_id, stored.source_id, stored.document_id, stored.batch_id, stored.type) != (
+        row.chunk_id,
+        row.source_id,
+        row.document_id,
+        row.batch_id,
+        row.type,
     )

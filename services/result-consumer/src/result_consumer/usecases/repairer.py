@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Repairer:
-    """Replaces objects that the audit found missing or hollow.
+    """Replaces objects that the audit found missing, hollow or altered, and those that are to be rebuilt.
 
     Args:
         repairs: what is to be repaired.
@@ -80,7 +81,7 @@ class Repairer:
         Raises:
             Exception: the first refusal, after the other tenants had their turn.
         """
-        replaced = 0
+        replaced: Counter[str] = Counter()
         refusal: Exception | None = None
         for some in by_tenant(await self._repairs.take(at_most=self._size), at_most=self._size):
             try:
@@ -91,13 +92,13 @@ class Repairer:
                 self._size = max(1, len(some) // 2)
                 await self._repairs.postpone(some)
                 refusal = refusal or error
-        if replaced:
-            AUDIT_REPAIRED.inc("missing", amount=replaced)
-            _log.info("objects_repaired", objects=replaced)
+        for kind, count in replaced.items():
+            AUDIT_REPAIRED.inc(kind, amount=count)
+            _log.info("objects_repaired", kind=kind, objects=count)
         if refusal is not None:
             raise refusal
         self._size = min(2 * self._size, self._batch_chunks)
-        return replaced
+        return replaced.total()
 
     async def _provide_again(self, pause: float) -> float:
         try:

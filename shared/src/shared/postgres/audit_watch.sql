@@ -1,0 +1,46 @@
+-- name: hold
+-- The one row, held until the end of the transaction, and which database this is now.
+SELECT w.*, quern_database_identity() AS identity_now FROM audit_watch w FOR UPDATE;
+
+-- name: begin
+-- The first look of an installation, or of one that was restored from before it had this table.
+INSERT INTO audit_watch (database_identity, history, turn, weaviate_starts, full_since, full_reason)
+VALUES (quern_database_identity(), $1, $2, $3, CASE WHEN $4::text <> '' THEN now() END, $4) ON CONFLICT DO NOTHING;
+
+-- name: note
+-- What a look found. A restart of Weaviate has batches verified again that were closed up to $5 seconds before the
+-- last look at its previous start; a window that is still open is widened.
+UPDATE audit_watch SET
+    database_identity = quern_database_identity(),
+    turn = $1, marked = $2, weaviate_starts = $3, weaviate_seen_at = now(),
+    recheck_from = CASE WHEN weaviate_starts <> $3
+        THEN least(recheck_from, weaviate_seen_at - make_interval(secs => $5)) ELSE recheck_from END,
+    recheck_to = CASE WHEN weaviate_starts <> $3 THEN now() ELSE recheck_to END,
+    full_since = CASE WHEN $4::text <> '' THEN now() ELSE full_since END,
+    full_reason = CASE WHEN $4::text <> '' THEN $4 ELSE full_reason END
+RETURNING recheck_from, recheck_to, full_since;
+
+-- name: rechecked
+-- Batches were verified down to $2, or all of them (null). Not if Weaviate was started again meanwhile.
+UPDATE audit_watch SET recheck_to = $2, recheck_from = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE recheck_from END
+WHERE weaviate_starts = $1;
+
+-- name: changes_seen
+UPDATE audit_watch SET changed_at = $1, changed_id = $2 WHERE (changed_at, changed_id) < ($1, $2);
+
+-- name: end_full
+-- Every place had a round that began after the full audit did.
+UPDATE audit_watch w SET full_since = NULL, full_reason = ''
+WHERE w.full_since IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM tenants t CROSS JOIN collections c
+    LEFT JOIN audit_state a ON a.tenant_id = t.id AND a.collection = c.name
+    WHERE t.deleted_at IS NULL AND (a.whole_round_began_at IS NULL OR a.whole_round_began_at < w.full_since))
+RETURNING w.is_single;
+
+-- name: changed_versions
+-- Versions that are served since the cursor, the oldest first. Younger ones than $1 seconds wait: a transaction that
+-- is still under way may bear an earlier time than one that has committed.
+SELECT v.id, v.activated_at, v.source_id, v.document_id, v.chunk_count
+FROM audit_watch w JOIN document_versions v ON v.is_active AND (v.activated_at, v.id) > (w.changed_at, w.changed_id)
+WHERE v.activated_at < now() - make_interval(secs => $1)
+ORDER BY v.activated_at, v.id LIMIT $2;
