@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shared.errors import ErrorCode
 from shared.postgres import serving
 from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import PostgresIndexing
 from shared.postgres.repairs import PostgresRepairs
 from shared.retry import RetryPolicy
 from support.lost_answers import lose_first_answer
-from support.pipeline import COLLECTION, Pipeline
+from support.pipeline import CALLER, COLLECTION, Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from uuid import UUID
 
     from shared.postgres.database import Connection
     from support.databases import Database
@@ -141,3 +143,39 @@ async def test_repairs_of_what_is_not_served_any_more_make_way(pipeline: Pipelin
     )
     assert [chunk.text.splitlines()[-1] for chunk in await repairs.take(at_most=1)] == ["3"]
     assert await pipeline.value("SELECT count(*) FROM repairs") == 1
+
+
+async def test_of_two_versions_that_are_ready_at_once_the_newer_one_is_served(pipeline: Pipeline) -> None:
+    first = await pipeline.add_site()
+    older = await _crawl_with_a_failing_page(pipeline)
+    host = "https://site.test:443"
+    second = await pipeline.intake.sync(caller=CALLER, source_id=first.source_id, host=host)
+    newer = await _crawl_with_a_failing_page(pipeline)
+    claims = []
+    for page in (newer, older):  # a run that is opened again waits for none that came after it
+        await pipeline.intake.retry(caller=CALLER, job_id=page)
+        claims += await pipeline.work()
+    stored = await pipeline.store(*(pipeline.page(claim, "the same words") for claim in claims))
+    assert len(stored.indexing) == 2
+    activated = await pipeline.index(stored.indexing)
+    assert sorted(status for _, _, status in activated.endings) == ["skipped", "succeeded"]
+    (served,) = await pipeline.rows(
+        "SELECT j.root_id FROM document_versions v JOIN jobs j ON j.id = v.job_id"
+        " WHERE v.is_active AND NOT j.is_seed"
+    )
+    assert served["root_id"] == second
+    skipped = await pipeline.rows("SELECT root_id FROM jobs WHERE reason = 'superseded'")
+    assert [row["root_id"] for row in skipped] == [first.run_id]
+    assert await pipeline.value("SELECT count(*) FROM objects WHERE state = 'active'") == 2
+    await pipeline.assert_balanced()
+
+
+async def _crawl_with_a_failing_page(pipeline: Pipeline) -> UUID:
+    (seed,) = await pipeline.work()
+    await pipeline.index(
+        (await pipeline.store(pipeline.page(seed, "start", ["https://site.test/page"]))).indexing
+    )
+    (page,) = await pipeline.work()
+    failure = pipeline.failure(page, ErrorCode.HTTP_ERROR, retryable=False, http_status=500)
+    await pipeline.store(failure)
+    return page.ticket.job_id

@@ -292,6 +292,23 @@ def _failure(job: Record, policy: RetryPolicy, *, error_code: str, sentence: str
     )
 
 
+def _newest(
+    complete: Mapping[UUID, Record], seqs: Mapping[UUID, int]
+) -> tuple[dict[UUID, Record], list[UUID]]:
+    """Of several versions of one document the newest is served; runs before its own are overtaken by it.
+
+    Several of one run take turns: the others are looked at again when this one is served.
+    """
+    chosen: dict[UUID, UUID] = {}
+    for key, row in complete.items():
+        other = chosen.setdefault(row["document_id"], key)
+        if seqs[key] > seqs[other]:
+            chosen[row["document_id"]] = key
+    ready = {key: complete[key] for key in chosen.values()}
+    overtaken = [key for key, row in complete.items() if seqs[key] < seqs[chosen[row["document_id"]]]]
+    return ready, overtaken
+
+
 class _Activation:
     """One transaction: all that makes staged versions the served ones."""
 
@@ -317,8 +334,13 @@ class _Activation:
         }
         documents = await lock_documents(self._connection, (row["document_id"] for row in versions.values()))
         endings, candidates = self._sort(mine, versions, documents, family)
-        ready, picks = await self._ready(candidates)
-        await self._switch(ready, picks, family)
+        complete, picks = await self._ready(candidates)
+        seqs = {key: family.roots[family.jobs[key]["root_id"]]["seq"] for key in complete}
+        ready, overtaken = _newest(complete, seqs)
+        endings += [
+            Ending(job_id=key, status=JobStatus.SKIPPED, reason=Reason.SUPERSEDED) for key in overtaken
+        ]
+        await self._switch(ready, [pick for key in ready for pick in picks[key]], family)
         endings += [Ending(job_id=key, status=JobStatus.SUCCEEDED) for key in ready]
         ended = await finish_jobs(self._connection, endings)
         lines: list[tuple[UUID, str, str, dict[str, Any]]] = [
@@ -327,7 +349,7 @@ class _Activation:
         await add_log_lines(self._connection, lines)
         return Activated(
             endings=[(row["id"], row["type"], row["status"]) for row in ended],
-            unready=[key for key in candidates if key not in ready],
+            unready=[key for key in candidates if key not in complete],
             gone=gone,
         )
 
@@ -361,8 +383,10 @@ class _Activation:
                 candidates[key] = version
         return endings, candidates
 
-    async def _ready(self, candidates: Mapping[UUID, Record]) -> tuple[dict[UUID, Record], list[Record]]:
-        """Candidates of which each chunk has exactly one object to stand for it."""
+    async def _ready(
+        self, candidates: Mapping[UUID, Record]
+    ) -> tuple[dict[UUID, Record], dict[UUID, list[Record]]]:
+        """Candidates of which each chunk has exactly one object to stand for it, and these objects, by job."""
         counts = {row["version_id"]: row["chunk_count"] for row in candidates.values()}
         rows = await serving.picks(self._connection, counts, self._collection)
         picks: dict[UUID, list[Record]] = {}
@@ -373,7 +397,7 @@ class _Activation:
             for key, row in candidates.items()
             if len(picks.get(row["version_id"], [])) == row["chunk_count"]
         }
-        return ready, [pick for row in ready.values() for pick in picks.get(row["version_id"], [])]
+        return ready, {key: picks.get(row["version_id"], []) for key, row in ready.items()}
 
     async def _switch(self, ready: Mapping[UUID, Record], picks: Sequence[Record], family: Family) -> None:
         if not ready:
