@@ -67,8 +67,8 @@ class Probe:
         """Look for each document once more, now that all is quiet: whoever is missing now is lost."""
         self.shaken_at = -NEVER
         for document in list(self._served.documents):
-            while not await self.ask(document, "keyword", patiently=True):
-                await asyncio.sleep(PAUSE_SECONDS)  # noqa: ASYNC110  (what answers is another process)
+            while not await self.ask(document, "keyword", patiently=True):  # noqa: ASYNC110  (it asks)
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def ask(self, document: str, mode: str, *, patiently: bool = False) -> bool:
         """One search; whether it was answered.

@@ -38,6 +38,7 @@ def table(options: Options, plan: Plan, calm: Figures, disturbed: Figures, secon
         **{f"  {kind}": count for kind, count in sorted(made.items())},
         **_under("messages", disturbed.messages),
         **disturbed.rows,
+        **_under("recoveries", disturbed.recoveries),
         "seconds of work undisturbed": f"{calm.seconds:.0f}",
         "seconds of work disturbed": f"{disturbed.seconds:.0f}",
         "seconds until quiet, undisturbed": f"{calm.rest_seconds:.1f}",

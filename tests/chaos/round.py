@@ -20,6 +20,7 @@ from chaos.messages import Disorder
 from chaos.model import Served
 from chaos.pace import Pace
 from chaos.probe import Probe
+from chaos.recoveries import recoveries
 from chaos.stack import SITES, ChaosStack
 from chaos.web_site import WebSite
 from support.e2e import TENANT, Truth
@@ -60,6 +61,7 @@ class Figures:
         odd: answers that nobody should see.
         faults: how many were made, by kind.
         messages: what was done to messages.
+        recoveries: what was put right.
     """
 
     seconds: float = 0.0
@@ -70,6 +72,7 @@ class Figures:
     odd: Counter[str] | None = None
     faults: Counter[Any] | None = None
     messages: Counter[str] | None = None
+    recoveries: Counter[str] | None = None
 
 
 class Round:
@@ -103,6 +106,7 @@ class Round:
         keep = True
         try:
             await self._stack.up()
+            self._say(f"{'with faults' if self._schedule else 'undisturbed'}: the stack is up")
             found = await self._work_and_look()
             keep = False
         finally:
@@ -157,6 +161,7 @@ class Round:
                 with suppress(asyncio.CancelledError):
                     await searching
         self.figures.seconds = time.monotonic() - began
+        self._say(f"the work is done after {self.figures.seconds:.1f} s")
 
     async def _look(self, session: aiohttp.ClientSession, postgres: asyncpg.Pool, probe: Probe) -> Outcome:
         truth = Truth(stack=self._stack.inner, session=session, postgres=postgres)
@@ -171,6 +176,7 @@ class Round:
         await checks.nothing_else(truth, {TENANT, stranger.SLUG})
         await probe.everything()
         self.figures.rows = dict((await truth.rows(FIGURES))[0])
+        self.figures.recoveries = recoveries(self._stack.inner.layout.logs)
         return await outcome.look(truth)
 
     def _say(self, what: str) -> None:

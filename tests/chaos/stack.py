@@ -59,7 +59,7 @@ SETTINGS: Final = {
     "QUERN_ABANDONED_SECONDS": "5",
     "QUERN_RETRY_BASE_SECONDS": "0.3",
     "QUERN_ROBOTS_RETRY_SECONDS": "0.3",
-    "QUERN_DEAD_RETRY_SECONDS": "4",
+    "QUERN_DEAD_RETRY_SECONDS": "2",
     "QUERN_DEAD_RETRIES_MAX": "2",
     # What is killed again and again shall not be taken for the killer.
     "QUERN_MAX_RECLAIMS": "100",
