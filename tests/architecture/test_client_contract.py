@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 import quern.models
-from gateway.http.models import common, documents, groups, jobs, search, sources, system, uploads
+from gateway.http.models import common, documents, groups, jobs, rebuilds, search, sources, system, uploads
 from gateway.http.routes import Handlers, api_routes, health_routes
 from quern import Client, ClientError
 from quern.cli.targets import SUFFIXES
@@ -131,6 +131,8 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.groups.add("g")
     yield lambda: on.groups.rename(ID, "g")
     yield lambda: on.groups.delete(ID)
+    yield lambda: on.rebuilds.start(source_id=ID)
+    yield lambda: on.rebuilds.get(ID)
     yield on.system.stats
     yield on.system.get
     yield on.system.ledger
@@ -183,7 +185,7 @@ def test_options_of_crawls_and_searches_are_the_same() -> None:
 
 ANSWERS = [
     (mine, theirs)
-    for module in (documents, groups, jobs, search, sources, system, uploads)
+    for module in (documents, groups, jobs, rebuilds, search, sources, system, uploads)
     for name, theirs in vars(module).items()
     if inspect.isclass(theirs)
     and issubclass(theirs, common.Output)
@@ -202,7 +204,7 @@ def test_every_answer_has_its_shape_in_the_client() -> None:
     covered = {theirs.__name__ for _mine, theirs in ANSWERS}
     every = {
         name
-        for module in (documents, groups, jobs, search, sources, system, uploads)
+        for module in (documents, groups, jobs, rebuilds, search, sources, system, uploads)
         for name, theirs in vars(module).items()
         if inspect.isclass(theirs)
         and issubclass(theirs, common.Output)

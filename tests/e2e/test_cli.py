@@ -92,8 +92,8 @@ def test_a_site_is_added_found_crawled_again_and_deleted(quern: Quern, site: Tes
 
     again = quern("add", site.url(), "--json")
     assert [(item["status"], item["known"]) for item in again.json["items"]] == [("succeeded", True)]
-    reindexed = quern("reindex", site.url(), "--json")
-    assert [item["status"] for item in reindexed.json["items"]] == ["succeeded"]
+    synced = quern("sync", site.url(), "--json")
+    assert [item["status"] for item in synced.json["items"]] == ["succeeded"]
 
     gone = quern("delete", site.url(), "--wait")
     assert (gone.code, gone.out) == (0, f"{site.url()} is gone.\n"), gone.err
@@ -120,7 +120,7 @@ def test_files_are_added_to_a_group_and_found_there(quern: Quern, tmp_path: Path
     assert [item["reason"] for item in twice.json["items"]] == ["duplicate", "duplicate"]
 
     source_id = twice.json["items"][0]["source_id"]
-    repeated = quern("reindex", source_id, "--json").json["items"]
+    repeated = quern("sync", source_id, "--json").json["items"]
     assert [item["status"] for item in repeated] == ["skipped"], repeated
 
 

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from janitor.tasks.audit_index import AuditIndex, AuditOptions
-from janitor.tasks.delete_objects import DeleteObjects
-from janitor.tasks.verify_recent import VerifyRecent
-from janitor.usecases.check_objects import CheckObjects
-from janitor.usecases.watch_stores import WatchStores
-from result_consumer.usecases.batch_writer import BatchWriter
-from result_consumer.usecases.repairer import Repairer
+from janitor.tasks.remove_strays import RemoveStrays
 from shared.clock import new_id
 from shared.lifecycle import wait_or_stop
 from shared.postgres.repairs import PostgresRepairs
 from shared.postgres.upkeep_audit import PostgresAudit
-from shared.postgres.upkeep_objects import PostgresObjectUpkeep
-from shared.postgres.upkeep_watch import PostgresWatch
-from shared.testing.embedding import FakeEmbedder
-from shared.vectors import Deadlines, WeaviateStore
-from shared.vectors.port import MARKS
+from support.audits import (
+    assert_converged,
+    audit,
+    changed,
+    empty_vectors,
+    figures,
+    repairer,
+    verify_recent,
+    watch_of,
+    watched,
+)
 from support.pipeline import CALLER, COLLECTION, DEFAULT_TENANT, Pipeline
-from support.rows import DIMENSIONS, TENANT, Content, add_content, add_object, index_content, vector_object
+from support.rows import TENANT, add_content, add_object, index_content, vector_object
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from shared.vectors import WeaviateStore
     from support.databases import Database
     from support.servers import WeaviateServer
 
@@ -43,101 +43,8 @@ async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
 
 @pytest.fixture
 async def vectors(weaviate: WeaviateServer) -> AsyncIterator[WeaviateStore]:
-    store = await WeaviateStore.open(
-        url=weaviate.url,
-        grpc_address=weaviate.grpc,
-        api_key=weaviate.api_key,
-        deadlines=Deadlines(query_seconds=10.0, write_seconds=30.0),
-    )
-    for name in (COLLECTION, MARKS):
-        await store.drop_collection(name)
-    yield store
-    await store.close()
-
-
-def watch_of(pipeline: Pipeline, vectors: WeaviateStore) -> WatchStores:
-    return WatchStores(rows=watched(pipeline), identity=vectors)
-
-
-def watched(pipeline: Pipeline) -> PostgresWatch:
-    return PostgresWatch(database=pipeline.database, recent_seconds=3600.0)
-
-
-def audit(pipeline: Pipeline, vectors: WeaviateStore, **options: int) -> AuditIndex:
-    rows = PostgresAudit(database=pipeline.database)
-    values = {
-        "at_once": 100,
-        "objects_per_turn": 100,
-        "full_objects_per_turn": 100,
-        "places_per_turn": 10,
-        "slices_per_turn": 50,
-    } | options
-    return AuditIndex(
-        rows=rows,
-        check=CheckObjects(rows=rows, vectors=vectors),
-        watch=watch_of(pipeline, vectors),
-        watched=watched(pipeline),
-        options=AuditOptions(**values),
-    )
-
-
-def verify_recent(pipeline: Pipeline, vectors: WeaviateStore) -> VerifyRecent:
-    rows = PostgresAudit(database=pipeline.database)
-    return VerifyRecent(
-        rows=rows,
-        check=CheckObjects(rows=rows, vectors=vectors),
-        watch=watch_of(pipeline, vectors),
-        watched=watched(pipeline),
-        batches_per_turn=2,
-    )
-
-
-def repairer(pipeline: Pipeline, vectors: WeaviateStore) -> Repairer:
-    writer = BatchWriter(
-        batches=pipeline.indexing,
-        vectors=vectors,
-        embedder=FakeEmbedder(dimensions=DIMENSIONS),
-        clock=monotonic,
-    )
-
-    async def provide() -> None:
-        await vectors.ensure_collection(COLLECTION, dimensions=DIMENSIONS)
-        await vectors.ensure_tenant(COLLECTION, TENANT)
-
-    return Repairer(
-        repairs=PostgresRepairs(
-            database=pipeline.database, consumer_id=pipeline.consumer_id, collection=COLLECTION
-        ),
-        writer=writer,
-        provide=provide,
-        batch_chunks=500,
-        every_seconds=0.01,
-    )
-
-
-async def figures(pipeline: Pipeline) -> tuple[int, int, int]:
-    rows = await pipeline.rows("SELECT missing, orphans, repaired, checked_at FROM audit_state")
-    assert rows[0]["checked_at"] is not None
-    return rows[0]["missing"], rows[0]["orphans"], rows[0]["repaired"]
-
-
-async def assert_converged(pipeline: Pipeline, vectors: WeaviateStore, made: Content) -> None:
-    """Exactly one object for each chunk, each found by its own vector, and nothing else."""
-    rows = await pipeline.rows("SELECT object_id, chunk_id FROM objects WHERE state = 'active'")
-    assert {row["chunk_id"] for row in rows} == set(made.chunk_ids)
-    active = {row["object_id"] for row in rows}
-    assert len(active) == len(rows) == len(made.chunk_ids)
-    deleting = DeleteObjects(
-        objects=PostgresObjectUpkeep(database=pipeline.database),
-        vectors=vectors,
-        purge_after_seconds=60.0,
-        at_once=1000,
-        pages=10,
-    )
-    await deleting.run_once()
-    entries = await vectors.scan(COLLECTION, TENANT, after=None, limit=10_000)
-    assert {entry.object_id for entry in entries} == active
-    assert await vectors.vector_findable(COLLECTION, TENANT, active) == active
+    async with empty_vectors(weaviate) as store:
+        yield store
 
 
 async def test_a_sound_index_is_walked_in_slices_and_left_alone(
@@ -326,3 +233,56 @@ async def test_a_restart_that_comes_while_batches_are_verified_has_them_verified
     assert (left.recheck_from, left.recheck_to) == (again.recheck_from, again.recheck_to)
     await rows.rechecked(starts="w:3", down_to=None)
     assert (await rows.look(remembered=None, starts="w:3")).recheck_from is None
+
+
+async def test_objects_whose_properties_were_changed_are_replaced(
+    pipeline: Pipeline, vectors: WeaviateStore
+) -> None:
+    made = await add_content(pipeline.database, documents=1, chunks_each=6)
+    await index_content(vectors, made)
+    lies: list[dict[str, Any]] = [{name: new_id()} for name in ("chunk_id", "source_id", "document_id", "batch_id")]
+    for place, lie in enumerate([*lies, {"type": "upload"}]):
+        await vectors.insert(COLLECTION, TENANT, [vector_object(made, place, **lie)])
+    task = audit(pipeline, vectors)
+    assert await task.run_once() == {"broken": 5, "orphans": 0}
+    kinds = await pipeline.rows("SELECT kind, count(*) FROM repairs GROUP BY kind")
+    assert [tuple(row) for row in kinds] == [("altered", 5)]
+    assert await repairer(pipeline, vectors).run_once() == 5
+    await task.run_once()
+    assert await figures(pipeline) == (0, 0, 5)
+    await assert_converged(pipeline, vectors, made)
+
+
+async def test_a_tenant_that_postgres_does_not_have_is_removed_with_its_objects(
+    pipeline: Pipeline, vectors: WeaviateStore
+) -> None:
+    made = await add_content(pipeline.database, documents=1, chunks_each=3)
+    await index_content(vectors, made)
+    for slug in ("stray", "gone"):
+        await vectors.ensure_tenant(COLLECTION, slug)
+        await vectors.insert(COLLECTION, slug, [vector_object(made, 0)])
+    await pipeline.rows("INSERT INTO tenants (slug, name, deleted_at) VALUES ('gone', 'Gone', now())")
+    task = RemoveStrays(rows=PostgresAudit(database=pipeline.database), vectors=vectors, prefix="Chunks")
+    assert await task.run_once() == {"tenants": 2, "objects": 2}
+    assert await vectors.tenants(COLLECTION) == [TENANT]
+    assert await task.run_once() == {"tenants": 0, "objects": 0}
+    assert await vectors.count(COLLECTION, TENANT) == 3
+
+
+async def test_versions_are_looked_at_once_after_they_came_to_be_served(
+    pipeline: Pipeline, vectors: WeaviateStore
+) -> None:
+    made = await add_content(pipeline.database, documents=3, chunks_each=2)
+    await index_content(vectors, made)
+    await vectors.delete_by_ids(COLLECTION, TENANT, made.object_ids)
+    await watch_of(pipeline, vectors).look()
+    task = changed(pipeline, vectors)
+    assert await task.run_once() == {}, "all of it was served before anybody watched"
+    await pipeline.rows("UPDATE audit_watch SET changed_at = now() - interval '10 minutes'")
+    activate = "UPDATE document_versions SET activated_at = now() - make_interval(secs => $2) WHERE id = $1"
+    for version_id, seconds in zip(made.version_ids, (40, 35, 10), strict=True):
+        await pipeline.rows(activate, version_id, float(seconds))
+    assert await task.run_once() == {"broken": 4}, "the youngest may still have elder siblings under way"
+    assert await task.run_once() == {}
+    await pipeline.rows(activate, made.version_ids[2], 31.0)
+    assert await task.run_once() == {"broken": 2}

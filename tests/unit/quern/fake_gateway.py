@@ -84,6 +84,8 @@ class FakeGateway:
                 web.get("/v1/groups", self._groups),
                 web.post("/v1/groups", self._add_group),
                 web.post("/v1/search", self._search),
+                web.post("/v1/reindex", self._reindex),
+                web.get("/v1/reindex/{id}", self._reindexed),
             ]
         )
         return app
@@ -170,6 +172,13 @@ class FakeGateway:
             return _refusal(409, "ingest_in_progress", "A run of it is active.", run_id=shapes.new_id())
         source["status"] = "deleting"
         return web.json_response({"id": source["id"], "status": "deleting"}, status=202)
+
+    async def _reindex(self, request: web.Request) -> web.Response:
+        given = await request.json()
+        return web.json_response(shapes.rebuild(given.get("source_id")), status=202)
+
+    async def _reindexed(self, _request: web.Request) -> web.Response:
+        return web.json_response(shapes.rebuild(None, done=7, finished_at=shapes.LATER))
 
     async def _sync(self, request: web.Request) -> web.Response:
         run = self.add_run(request.match_info["id"], type="crawler", handler=None)

@@ -57,6 +57,18 @@ def run(source_id: str | None, status: str = "queued", **changes: Any) -> Json:
     }
 
 
+def rebuild(source_id: str | None, **changes: Any) -> Json:
+    return {
+        "id": new_id(),
+        "source_id": source_id,
+        "requested_at": MOMENT,
+        "finished_at": None,
+        "total": 7,
+        "done": 0,
+        **changes,
+    }
+
+
 def source(type_: str = "web", **changes: Any) -> Json:
     return {
         "id": new_id(),

@@ -20,6 +20,7 @@ COMMANDS = [
     ["search", "x"],
     ["failed"],
     ["retry", "--all"],
+    ["sync", "--all"],
     ["reindex", "--all"],
     ["delete", shapes.new_id(), "--yes"],
     ["doctor"],
@@ -175,7 +176,7 @@ def test_retry_wants_exactly_one_choice(gateway: FakeGateway, words: list[str]) 
     assert not gateway.seen
 
 
-def test_reindex_crawls_sites_and_repeats_uploads(gateway: FakeGateway) -> None:
+def test_sync_crawls_sites_and_repeats_uploads(gateway: FakeGateway) -> None:
     site = gateway.add_source()
     file = gateway.add_source("upload", name="a")
     gateway.add_run(file["id"], "failed")
@@ -185,7 +186,7 @@ def test_reindex_crawls_sites_and_repeats_uploads(gateway: FakeGateway) -> None:
     broken = gateway.add_source("upload", name="b")
     only = gateway.add_run(broken["id"], "failed")
     gateway.add_source("upload", name="c")
-    ran = quern(gateway.url, "reindex", "--all", "--json")
+    ran = quern(gateway.url, "sync", "--all", "--json")
     assert ran.code == 4
     assert [item["status"] for item in ran.json["items"]] == ["succeeded"] * 3 + ["refused"]
     assert "no run that could be done again" in ran.json["items"][3]["detail"]
@@ -194,10 +195,22 @@ def test_reindex_crawls_sites_and_repeats_uploads(gateway: FakeGateway) -> None:
     assert len(gateway.requests("POST", f"/v1/jobs/{only['id']}/rerun")) == 1
 
 
-def test_reindex_takes_names(gateway: FakeGateway) -> None:
+def test_sync_takes_names(gateway: FakeGateway) -> None:
     gateway.add_source(name="Guide")
-    ran = quern(gateway.url, "reindex", "Guide", "--no-wait", "--json")
+    ran = quern(gateway.url, "sync", "Guide", "--no-wait", "--json")
     assert (ran.code, ran.json["items"][0]["status"]) == (0, "queued")
+    assert quern(gateway.url, "sync").code == 2
+
+
+def test_reindex_rebuilds_without_a_run(gateway: FakeGateway) -> None:
+    source = gateway.add_source(name="Guide")
+    ran = quern(gateway.url, "reindex", "Guide", "--json")
+    assert (ran.code, [item["done"] for item in ran.json["items"]]) == (0, [7])
+    assert gateway.requests("POST", "/v1/reindex")[0].body == {"source_id": source["id"]}
+    assert not [seen for seen in gateway.seen if seen.path.endswith(("/sync", "/rerun"))]
+    ran = quern(gateway.url, "reindex", "--all", "--no-wait")
+    assert "under way" in ran.out
+    assert gateway.requests("POST", "/v1/reindex")[1].body == {}
     assert quern(gateway.url, "reindex").code == 2
 
 

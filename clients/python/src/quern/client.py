@@ -10,6 +10,7 @@ from quern.models.sources import UploadAccepted
 from quern.multipart import MultipartFile
 from quern.resources.documents import Documents, Groups
 from quern.resources.jobs import Jobs
+from quern.resources.rebuilds import Rebuilds
 from quern.resources.runs import Runs
 from quern.resources.sources import Sources
 from quern.resources.system import SystemRoutes
@@ -58,6 +59,7 @@ class Client:
         self.jobs = Jobs(self._transport)
         self.documents = Documents(self._transport)
         self.groups = Groups(self._transport)
+        self.rebuilds = Rebuilds(self._transport)
         self.system = SystemRoutes(self._transport)
 
     async def __aenter__(self) -> Self:

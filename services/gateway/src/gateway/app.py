@@ -19,6 +19,7 @@ from gateway.http.handlers.documents import DocumentHandlers
 from gateway.http.handlers.groups import GroupHandlers
 from gateway.http.handlers.jobs import JobHandlers
 from gateway.http.handlers.pages import PageHandlers
+from gateway.http.handlers.rebuilds import RebuildHandlers
 from gateway.http.handlers.runs import RunHandlers
 from gateway.http.handlers.search import SearchHandlers
 from gateway.http.handlers.sources import SourceHandlers, default_settings
@@ -50,6 +51,7 @@ from shared.postgres.reads.jobs import JobReads
 from shared.postgres.reads.operations import OperationReads
 from shared.postgres.reads.search import SearchReads
 from shared.postgres.reads.sources import SourceReads
+from shared.postgres.rebuilds import PostgresRebuilds
 from shared.queue.admin_http import NsqHttp
 from shared.queue.broker import NsqBroker
 from shared.vectors.connection import Deadlines
@@ -168,15 +170,15 @@ def _dependencies(
 ) -> Readiness:
     registry = readiness(settings, postgres=postgres, publisher=publisher)
 
+    async def blob_store() -> str | None:
+        await blobs.check()
+        return None
+
     async def weaviate() -> str | None:
         state = await vectors.readiness()
         if state.status == "down":
             raise ConnectionError(state.detail)
         return state.detail or None
-
-    async def blob_store() -> str | None:
-        await blobs.check()
-        return None
 
     registry.register("weaviate", weaviate)
     registry.register("blobs", blob_store)
@@ -266,6 +268,7 @@ def _handlers(
             system=system,
         ),
         groups=GroupHandlers(groups=Groups(database=parts.postgres)),
+        rebuilds=RebuildHandlers(rebuilds=PostgresRebuilds(database=parts.postgres)),
         system=SystemHandlers(system=system, operations=operations, dependencies=parts.dependencies),
     )
 

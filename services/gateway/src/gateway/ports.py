@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from shared.postgres.reads.search import Scope
     from shared.postgres.reads.sources import SourceFilter
+    from shared.postgres.rebuilds import RebuildRow
     from shared.queue.ports import TopicStats
     from shared.vectors.port import Hit, SearchQuery
 
@@ -223,6 +224,16 @@ class GroupStore(Protocol):
 
     async def remove(self, tenant_id: UUID, group_id: UUID) -> None:
         """Remove an empty one."""
+
+
+class Rebuilds(Protocol):
+    """Wishes to have the index made anew."""
+
+    async def ask(self, *, caller: Caller, source_id: UUID | None) -> RebuildRow:
+        """Ask for a source, or for everything."""
+
+    async def get(self, tenant_id: UUID, rebuild_id: UUID) -> RebuildRow | None:
+        """How far one is; None where there is none."""
 
 
 class JobDispatcher(Protocol):

@@ -10,7 +10,7 @@ import typer
 from quern import __version__
 from quern.cli import add as adding
 from quern.cli import doctor as examining
-from quern.cli import failures, sources
+from quern.cli import failures, rebuild, sources
 from quern.cli import search as searching
 from quern.cli import status as looking
 from quern.cli.exit_codes import HELP, ExitCode
@@ -197,7 +197,7 @@ def retry(
 
 
 @app.command()
-def reindex(
+def sync(
     *,
     names: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE…]", show_default=False)] = None,
     everything: Annotated[bool, typer.Option("--all", help="All sources.")] = False,
@@ -213,7 +213,31 @@ def reindex(
     """
 
     async def work(session: Session) -> ExitCode:
-        return await sources.reindex(
+        return await sources.sync(
+            session, names or (), everything=everything, wait=wait, timeout_seconds=timeout
+        )
+
+    execute(work, url=url, as_json=as_json)
+
+
+@app.command()
+def reindex(
+    *,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE…]", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All sources.")] = False,
+    wait: Wait = True,
+    timeout: Timeout = WAIT_SECONDS,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild the search index from what is stored: no site is asked, no file is parsed.
+
+    Searches go on meanwhile: each part of the old index serves until its successor is verified. Sources are named by
+    id, URL, file name or name.
+    """
+
+    async def work(session: Session) -> ExitCode:
+        return await rebuild.reindex(
             session, names or (), everything=everything, wait=wait, timeout_seconds=timeout
         )
 

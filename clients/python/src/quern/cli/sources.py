@@ -1,4 +1,4 @@
-"""``quern reindex`` and ``quern delete``."""
+"""``quern sync`` and ``quern delete``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUNS_SEEN = 100
 """How many of a source's latest runs are looked at."""
 
 
-class Reindexed(BaseModel):
+class Synced(BaseModel):
     """What became of one source; ``refused`` where there is no run."""
 
     source_id: UUID
@@ -44,7 +44,7 @@ class Reindexed(BaseModel):
         return self.status not in {"failed", "cancelled", "refused"}
 
 
-async def reindex(
+async def sync(
     session: Session, names: Sequence[str], *, everything: bool, wait: bool, timeout_seconds: float
 ) -> ExitCode:
     """Crawl sites again and do the last upload of files again.
@@ -72,8 +72,8 @@ async def reindex(
     return ExitCode.OK if all(item.is_good for item in done) else ExitCode.FAILED
 
 
-async def _one(session: Session, source: Source) -> Reindexed:
-    made = Reindexed(source_id=source.id, source=source.address, status="refused")
+async def _one(session: Session, source: Source) -> Synced:
+    made = Synced(source_id=source.id, source=source.address, status="refused")
     try:
         if source.type == "web":
             run_id = (await session.client.sources.sync(source.id)).run_id
@@ -96,7 +96,7 @@ def _repeatable(runs: Sequence[Run]) -> Run | None:
     return None
 
 
-def _show(console: Console, done: Sequence[Reindexed]) -> None:
+def _show(console: Console, done: Sequence[Synced]) -> None:
     if not done:
         console.print(plain("There are no sources."))
         return

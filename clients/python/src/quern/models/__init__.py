@@ -40,7 +40,7 @@ from quern.models.sources import (
     SourceType,
     UploadAccepted,
 )
-from quern.models.system import Audit, Component, Health, Ledger, Queue, Ready, Stats, System
+from quern.models.system import Audit, Component, Health, Ledger, Queue, Ready, Rebuild, Stats, System
 
 __all__ = [
     "Audit",
@@ -71,6 +71,7 @@ __all__ = [
     "Progress",
     "Queue",
     "Ready",
+    "Rebuild",
     "Retried",
     "Run",
     "RunProgress",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from pydantic import Field
 
@@ -64,6 +65,17 @@ class Ledger(Model):
     in_flight: int
     balanced: bool
     audit: Audit
+
+
+class Rebuild(Model):
+    """How far a rebuild of the index is; ``source_id`` is None where it is of everything."""
+
+    id: UUID
+    source_id: UUID | None
+    requested_at: datetime
+    finished_at: datetime | None
+    total: int
+    done: int
 
 
 class Health(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.http.models import documents, groups, jobs, search, sources, system, uploads
+from gateway.http.models import documents, groups, jobs, rebuilds, search, sources, system, uploads
 from gateway.http.models.common import PageQuery
 from gateway.http.route import AnyRoute, Route
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.http.handlers.groups import GroupHandlers
     from gateway.http.handlers.jobs import JobHandlers
     from gateway.http.handlers.pages import PageHandlers
+    from gateway.http.handlers.rebuilds import RebuildHandlers
     from gateway.http.handlers.runs import RunHandlers
     from gateway.http.handlers.search import SearchHandlers
     from gateway.http.handlers.sources import SourceHandlers
@@ -32,6 +33,7 @@ class Handlers:
     runs: RunHandlers
     jobs: JobHandlers
     groups: GroupHandlers
+    rebuilds: RebuildHandlers
     system: SystemHandlers
 
 
@@ -46,6 +48,7 @@ def api_routes(handlers: Handlers) -> tuple[AnyRoute, ...]:
         *_job_routes(handlers.jobs),
         *_failed_job_routes(handlers.jobs),
         *_group_routes(handlers.groups),
+        *_rebuild_routes(handlers.rebuilds),
         *_system_routes(handlers.system),
     )
 
@@ -341,6 +344,22 @@ def _group_routes(on: GroupHandlers) -> tuple[AnyRoute, ...]:
             status=204,
             problems=("group_in_use",),
         ),
+    )
+
+
+def _rebuild_routes(on: RebuildHandlers) -> tuple[AnyRoute, ...]:
+    return (
+        Route(
+            "POST",
+            "/reindex",
+            on.start,
+            "Index a source, or everything, anew from what is stored",
+            body=rebuilds.RebuildInput,
+            optional_body=True,
+            status=202,
+            answer=rebuilds.Rebuild,
+        ),
+        Route("GET", "/reindex/{rebuild_id}", on.get, "How far a rebuild is", answer=rebuilds.Rebuild),
     )
 
 
