@@ -41,7 +41,7 @@ def reclaim_lost(pipeline: Pipeline, *, max_reclaims: int = 2, max_lost_results:
     reclaims = PostgresReclaims(
         database=pipeline.database, limits=limits, policy=POLICY, patience_seconds=30.0, jitter=lambda: 0.0
     )
-    return ReclaimLost(reclaims=reclaims, at_once=100, slices=5)
+    return ReclaimLost(reclaims=reclaims, at_once=100, slices=5, settled=lambda: True)
 
 
 async def one_job(pipeline: Pipeline, job_id: UUID) -> Record:

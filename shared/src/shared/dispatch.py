@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
-
 from shared.contracts.messages import TaskMessage, encode
 from shared.contracts.topics import INGEST_TASK
 from shared.errors import DependencyError
 from shared.observability.metrics import ANNOUNCED_JOBS
+from shared.outages import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.queue.ports import Publisher
-
-_log = structlog.get_logger(__name__)
 
 
 class Windows(Protocol):
@@ -47,6 +44,7 @@ class Dispatcher:
         self._publisher = publisher
         self._turn = asyncio.Lock()
         self._asked = False
+        self._outage = Outage(activity="announce_jobs")
 
     async def announce(self) -> int:
         """Announce what fits now; returns how many. A failure costs latency only: the janitor tries again."""
@@ -75,8 +73,9 @@ class Dispatcher:
                 return 0
             await self._publish(messages)
         except DependencyError as error:
-            _log.warning("announce_failed", dependency=error.dependency, error=str(error))
+            self._outage.failed(error)  # nobody waits here: whoever rings next tries again
             return 0
+        self._outage.over()
         ANNOUNCED_JOBS.inc("first", amount=len(messages))
         return len(messages)
 

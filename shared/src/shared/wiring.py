@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from shared.observability.admin import AdminApp
 from shared.observability.logging import configure_logging
 from shared.observability.metrics import record_build
-from shared.observability.readiness import Readiness
+from shared.observability.readiness import Readiness, ReadOnly
 from shared.postgres.announcing import PostgresWindows
 from shared.postgres.database import Database, Timeouts
+from shared.queue.errors import QueueUnavailableError
+from shared.queue.health import ping
 from shared.retry import RetryPolicy
 from shared.windows import Limits
 
@@ -41,6 +43,7 @@ def database(
     application: str,
     principal: Literal["*"] | None,
     size: int | None = None,
+    patience_seconds: float | None = None,
 ) -> Database:
     """A pool as the settings want it."""
     return Database(
@@ -48,6 +51,7 @@ def database(
         application=application,
         principal=principal,
         size=size or settings.database_pool_max,
+        patience_seconds=patience_seconds,
         timeouts=Timeouts(
             connect_seconds=settings.database_connect_timeout_seconds,
             acquire_seconds=settings.database_acquire_timeout_seconds,
@@ -84,24 +88,64 @@ def retry_policy(settings: PipelineSettings) -> RetryPolicy:
     )
 
 
-def readiness(settings: CommonSettings, *, postgres: Database, publisher: Publisher) -> Readiness:
+class Watching(Protocol):
+    """The settings that say what is watched, and how often; every service has them."""
+
+    @property
+    def readiness_period_seconds(self) -> float:
+        """Between two checks."""
+
+    @property
+    def readiness_timeout_seconds(self) -> float:
+        """Of one check."""
+
+    @property
+    def nsqd_tcp(self) -> tuple[str, ...]:
+        """Where is published to."""
+
+    @property
+    def nsqd_http(self) -> str:
+        """The HTTP side of one of them."""
+
+    @property
+    def nsqlookupd_http(self) -> tuple[str, ...]:
+        """Where consumers look for more of them."""
+
+
+def readiness(settings: Watching, *, postgres: Database, publisher: Publisher) -> Readiness:
     """The registry of checks, with those that every service has."""
+    limit = settings.readiness_timeout_seconds
     registry = Readiness(
         period_seconds=settings.readiness_period_seconds,
-        timeout_seconds=settings.readiness_timeout_seconds,
+        timeout_seconds=limit,
     )
 
     async def nsqd() -> str | None:
         if not publisher.ready:
             raise ConnectionError("no connection to nsqd")
+        try:
+            await ping(settings.nsqd_http, timeout_seconds=limit)
+        except QueueUnavailableError as error:
+            if len(settings.nsqd_tcp) == 1:
+                raise
+            return f"one of several nsqds: {error}"
         return None
 
     async def database_answers() -> str | None:
-        await postgres.ping()
+        if await postgres.takes_writes():
+            return None
+        return ReadOnly("Postgres is read-only: searches and reading go on, everything else waits.")
+
+    async def nsqlookupd() -> str | None:
+        for url in settings.nsqlookupd_http:
+            await ping(url, timeout_seconds=limit)
         return None
 
     registry.register("postgres", database_answers)
     registry.register("nsqd", nsqd)
+    if settings.nsqlookupd_http:
+        # Not required: whoever has found nsqd stays connected, and QUERN_NSQD_TCP serves those who start now.
+        registry.register("nsqlookupd", nsqlookupd, required=False)
     return registry
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.errors import DependencyUnavailableError
+from shared.observability.readiness import ReadOnly
 from shared.vectors import Deadlines, ReadinessStatus, WeaviateStore
 
 if TYPE_CHECKING:
+    from shared.embedding.port import Embedder
     from shared.observability.readiness import Readiness
     from shared.settings import WeaviateSettings
+    from shared.vectors.port import VectorStore
 
 
 async def weaviate_store(settings: WeaviateSettings) -> WeaviateStore:
@@ -25,13 +28,25 @@ async def weaviate_store(settings: WeaviateSettings) -> WeaviateStore:
     )
 
 
-def register_weaviate(registry: Readiness, store: WeaviateStore) -> None:
+def register_weaviate(registry: Readiness, store: VectorStore) -> None:
     """Add Weaviate to the dependencies that are checked."""
 
     async def answers() -> str | None:
         state = await store.readiness()
         if state.status == ReadinessStatus.DOWN:
             raise DependencyUnavailableError("weaviate", state.detail or "Weaviate does not answer.")
+        if state.read_only:
+            return ReadOnly(state.detail)
         return state.detail if state.status == ReadinessStatus.DEGRADED else None
 
     registry.register("weaviate", answers)
+
+
+def register_embedder(registry: Readiness, embedder: Embedder) -> None:
+    """Add the embedder to the dependencies that are checked, by a word of its own."""
+
+    async def answers() -> str | None:
+        await embedder.embed(["quern"])
+        return None
+
+    registry.register("embedder", answers)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from multidict import CIMultiDict
 
+from shared.errors import DependencyUnavailableError
 from shared.net.resolver import HostVerdict
 from shared.postgres.acceptance import AcceptedRun, AcceptedUpload
 from shared.postgres.intake_errors import SourceExistsError
@@ -132,12 +133,13 @@ class FakeSources:
 
 
 class FakeJobs:
-    """One run that goes through given states, a line or more at each."""
+    """One run that goes through given states, a line or more at each; at the looks in ``outages`` Postgres is away."""
 
     def __init__(self, *states: JobRow, lines: Sequence[LogRow] = ()) -> None:
         self.states = list(states) or [job()]
         self.lines = list(lines)
         self.looks = 0
+        self.outages: set[int] = set()
 
     async def get(self, _tenant_id: UUID, job_id: UUID) -> JobRow | None:
         return self.states[0] if self.states[0].id == job_id else None
@@ -145,6 +147,9 @@ class FakeJobs:
     async def follow(
         self, _tenant_id: UUID, _run_id: UUID, after: int, limit: int
     ) -> tuple[JobRow, list[LogRow]] | None:
+        if self.looks in self.outages:
+            self.looks += 1
+            raise DependencyUnavailableError("postgres", "gone")
         state = self.states[min(self.looks, len(self.states) - 1)]
         self.looks += 1
         return state, [line for line in self.lines if line.id > after][:limit]

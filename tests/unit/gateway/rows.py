@@ -53,6 +53,8 @@ def job(**changes: Any) -> JobRow:
         "unit_host_busy": False,
         "earlier_open": False,
         "has_workers": True,
+        "has_consumers": True,
+        "consumers_wait_for": (),
     }
     return JobRow(**(values | changes))
 

@@ -75,6 +75,22 @@ async def test_a_silent_stream_shows_that_it_lives() -> None:
     assert all(isinstance(happening, Quiet) for happening in happenings[1:])
 
 
+async def test_while_postgres_is_away_that_is_what_the_run_waits_for() -> None:
+    running = crawl(total=2, status="running", unit_status="running", unit_stage="claimed")
+    jobs = FakeJobs(running, crawl(total=2, status="succeeded", succeeded=2, unit_status=None))
+    jobs.outages = {1, 2, 3}
+    happenings = await seen(following(jobs, poll_seconds=0.001))
+    changes = [(h.status, h.waiting_for) for h in happenings if isinstance(h, Changed)]
+    assert changes == [("running", None), ("running", "postgres"), ("succeeded", None)]
+    assert isinstance(happenings[-1], Ended)
+
+
+async def test_a_stream_that_begins_in_an_outage_tells_nothing_until_there_is_something() -> None:
+    jobs = FakeJobs(job(status="failed", unit_status=None))
+    jobs.outages = {0}
+    assert [type(h) for h in await seen(following(jobs, poll_seconds=0.001))] == [Changed, Ended]
+
+
 async def test_a_stream_ends_when_the_service_stops() -> None:
     stop = asyncio.Event()
     stop.set()

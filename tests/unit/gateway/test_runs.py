@@ -87,6 +87,59 @@ def test_where_nobody_can_tell_there_is_no_estimate(changes: dict[str, Any]) -> 
             {"nsqd"},
             WaitingFor.NSQD,
         ),
+        ({}, {"postgres"}, WaitingFor.POSTGRES),
+        ({"unit_later": True, "earlier_open": True}, {"postgres", "nsqd"}, WaitingFor.POSTGRES),
+        (
+            {"status": "running", "unit_status": "running", "unit_stage": "claimed"},
+            {"postgres"},
+            WaitingFor.POSTGRES,
+        ),
+        (
+            {
+                "status": "running",
+                "unit_status": "running",
+                "unit_stage": "delivered",
+                "has_consumers": False,
+            },
+            set(),
+            WaitingFor.WORKER,
+        ),
+        (
+            {"status": "running", "unit_status": "running", "unit_stage": "indexing", "has_consumers": False},
+            {"weaviate"},
+            WaitingFor.WORKER,
+        ),
+        (
+            {
+                "status": "running",
+                "unit_status": "running",
+                "unit_stage": "indexing",
+                "consumers_wait_for": ["weaviate"],
+            },
+            set(),
+            WaitingFor.WEAVIATE,
+        ),
+        (
+            {
+                "status": "running",
+                "unit_status": "running",
+                "unit_stage": "indexing",
+                "consumers_wait_for": ["embedder"],
+            },
+            set(),
+            WaitingFor.EMBEDDER,
+        ),
+        (
+            {
+                "status": "running",
+                "unit_status": "running",
+                "unit_stage": "claimed",
+                "has_consumers": False,
+                "consumers_wait_for": ["embedder"],
+            },
+            set(),
+            None,
+        ),
         ({"status": "running", "unit_status": "running", "unit_stage": "indexing"}, set(), None),
         (
             {"status": "running", "unit_status": "running", "unit_stage": "indexing"},

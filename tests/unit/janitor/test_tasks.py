@@ -97,13 +97,18 @@ class FakeReclaims:
         return Reclaimed(queued=Counter(owner=self._found.pop(0)))
 
 
+def reclaim(*found: int, slices: int, settled: bool = True) -> ReclaimLost:
+    return ReclaimLost(reclaims=FakeReclaims(*found), at_once=10, slices=slices, settled=lambda: settled)
+
+
 async def test_lost_jobs_are_taken_back_in_slices_until_one_is_not_full() -> None:
-    assert await ReclaimLost(reclaims=FakeReclaims(10, 10, 3, 99), at_once=10, slices=9).run_once() == {
-        "queued": 23
-    }
-    assert await ReclaimLost(reclaims=FakeReclaims(10, 10, 10), at_once=10, slices=2).run_once() == {
-        "queued": 20
-    }
+    assert await reclaim(10, 10, 3, 99, slices=9).run_once() == {"queued": 23}
+    assert await reclaim(10, 10, 10, slices=2).run_once() == {"queued": 20}
+
+
+async def test_nothing_is_taken_back_while_postgres_has_only_just_come_back() -> None:
+    """All leases have lapsed then, though every worker may be well."""
+    assert await reclaim(10, slices=9, settled=False).run_once() == {}
 
 
 class FakeObjects:

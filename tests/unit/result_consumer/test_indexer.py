@@ -203,7 +203,6 @@ class Bench:
             finished=self._ring,
             options=OPTIONS,
             clock=asyncio.get_running_loop().time,
-            jitter=lambda: 0.0,
         )
 
     def _ring(self) -> None:

@@ -43,6 +43,10 @@ class GatewaySettings(
         5.0,
         description="seconds that the rest of a refused body is read, so that the client sees the refusal",
     )
+    http_database_seconds: PositiveFloat = Field(
+        10.0,
+        description="seconds that a request waits for Postgres in all; then it is answered with 503",
+    )
     uploads_at_once: PositiveInt = Field(
         32, description="uploads that may come in at once; each takes some MB"
     )

@@ -61,6 +61,7 @@ from shared.wiring_vectors import register_weaviate, weaviate_store
 if TYPE_CHECKING:
     from janitor.ports import Task
     from shared.lifecycle import Lifecycle
+    from shared.observability.readiness import Readiness
     from shared.postgres.database import Database
     from shared.queue.ports import Publisher
     from shared.vectors import WeaviateStore
@@ -122,7 +123,7 @@ async def start(life: Lifecycle) -> None:
         ),
     )
     tasks = {
-        **_work_tasks(settings, postgres=postgres, publisher=publisher),
+        **_work_tasks(settings, postgres=postgres, publisher=publisher, checks=checks),
         **_object_tasks(settings, postgres=postgres, vectors=vectors),
         **_audit_tasks(settings, postgres=postgres, vectors=vectors),
         **_content_tasks(settings, postgres=postgres, blobs=blobs),
@@ -141,7 +142,9 @@ async def start(life: Lifecycle) -> None:
     life.on_stop(lambda: consumer.drain(settings.shutdown_grace_seconds / 2))
 
 
-def _work_tasks(settings: JanitorSettings, *, postgres: Database, publisher: Publisher) -> dict[str, Task]:
+def _work_tasks(
+    settings: JanitorSettings, *, postgres: Database, publisher: Publisher, checks: Readiness
+) -> dict[str, Task]:
     jobs = PostgresJobUpkeep(database=postgres)
     dispatcher = Dispatcher(windows=windows(settings, postgres), publisher=publisher)
     reclaims = PostgresReclaims(
@@ -164,7 +167,12 @@ def _work_tasks(settings: JanitorSettings, *, postgres: Database, publisher: Pub
             after_seconds=settings.announce_again_seconds,
             at_most=500,
         ),
-        "reclaim_lost": ReclaimLost(reclaims=reclaims, at_once=200, slices=20),
+        "reclaim_lost": ReclaimLost(
+            reclaims=reclaims,
+            at_once=200,
+            slices=20,
+            settled=lambda: checks.settled("postgres", settings.heartbeat_seconds),
+        ),
         "retry_dead_jobs": RetryDeadJobs(jobs=jobs, at_most=200),
         "close_runs": CloseRuns(jobs=jobs, stalled_seconds=settings.stalled_run_seconds, at_most=50),
     }

@@ -28,7 +28,7 @@ from shared.postgres.repairs import PostgresRepairs
 from shared.postgres.results import PostgresResults
 from shared.queue.broker import NsqBroker, consumer_options
 from shared.wiring import begin, database, keep_alive, readiness, retry_policy, serve_admin, windows
-from shared.wiring_vectors import register_weaviate, weaviate_store
+from shared.wiring_vectors import register_embedder, register_weaviate, weaviate_store
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -56,12 +56,15 @@ async def start(life: Lifecycle) -> None:
     life.on_stop(vectors.close)
     checks = readiness(settings, postgres=postgres, publisher=publisher)
     register_weaviate(checks, vectors)
+    embedder = await BundledEmbedder.load(resident=True, cache_bytes=settings.embedder_cache_bytes)
+    life.on_stop(embedder.close)
+    register_embedder(checks, embedder)
     await serve_admin(life, settings, checks)
 
     consumer_id = new_id()
     announcer = Announcer(dispatcher=Dispatcher(windows=windows(settings, postgres), publisher=publisher))
     life.supervise("announcer", announcer.run(life.stop))
-    indexer = await _indexer(life, settings, postgres, vectors, consumer_id, announcer)
+    indexer = _indexer(settings, postgres, vectors, consumer_id, announcer, embedder)
     handler = ResultHandler(
         results=PostgresResults(
             database=postgres,
@@ -88,22 +91,21 @@ async def start(life: Lifecycle) -> None:
         instance=settings.instance,
         lease_seconds=settings.lease_seconds,
     )
-    keep_alive(life, Heartbeat(presence=presence, every_seconds=settings.heartbeat_seconds))
+    heartbeat = Heartbeat(presence=presence, every_seconds=settings.heartbeat_seconds, misses=checks.missed)
+    keep_alive(life, heartbeat)
     life.supervise("indexer", indexer.run(life.stop), patience_seconds=settings.shutdown_grace_seconds)
     await consumer.start()
     life.on_stop(lambda: consumer.drain(settings.shutdown_grace_seconds))
 
 
-async def _indexer(
-    life: Lifecycle,
+def _indexer(
     settings: ConsumerSettings,
     postgres: Database,
     vectors: WeaviateStore,
     consumer_id: UUID,
     announcer: Announcer,
+    embedder: BundledEmbedder,
 ) -> Indexer:
-    embedder = await BundledEmbedder.load(resident=True, cache_bytes=settings.embedder_cache_bytes)
-    life.on_stop(embedder.close)
 
     def rows(collection: str) -> PostgresIndexing:
         return PostgresIndexing(
@@ -143,5 +145,4 @@ async def _indexer(
             adopt_seconds=settings.index_adopt_seconds,
         ),
         clock=monotonic,
-        jitter=_jitter,
     )

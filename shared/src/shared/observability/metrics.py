@@ -19,6 +19,9 @@ _WORK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _REQUEST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 BUILD_INFO = GaugeFamily("quern_build_info", "Always 1; what runs here.", "service", "version", "python")
+DEPENDENCY_READ_ONLY = GaugeFamily(
+    "quern_dependency_read_only", "1 while the dependency answers but takes no writes, else 0.", "dependency"
+)
 DEPENDENCY_UP = GaugeFamily("quern_dependency_up", "1 while the dependency answers, else 0.", "dependency")
 
 # Messages

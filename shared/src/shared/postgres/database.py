@@ -81,7 +81,10 @@ class Database:
         principal: Literal["*"] | None,
         size: int = 8,
         timeouts: Timeouts | None = None,
+        patience_seconds: float | None = None,
     ) -> None:
+        """``patience_seconds`` is how long one call may take in all, tries included: for callers who make people wait."""
+        self._patience_seconds = patience_seconds
         self._url = url
         self._application = application
         self._principal = principal
@@ -143,15 +146,18 @@ class Database:
         Raises:
             PostgresUnavailableError: the transaction did not happen, or its commit's answer was lost.
         """
-        pool = await self._opened()
         with translated():
-            async with (
-                pool.acquire(timeout=self._timeouts.acquire_seconds) as connection,
-                connection.transaction(),
-            ):
-                if principal is not None:
-                    await connection.execute("SELECT set_config('quern.tenant_id', $1, true)", str(principal))
-                yield connection
+            async with asyncio.timeout(self._patience_seconds):
+                pool = await self._opened()
+                async with (
+                    pool.acquire(timeout=self._timeouts.acquire_seconds) as connection,
+                    _begun(connection),
+                ):
+                    if principal is not None:
+                        await connection.execute(
+                            "SELECT set_config('quern.tenant_id', $1, true)", str(principal)
+                        )
+                    yield connection
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], principal: Principal | None = None) -> T:
         """Do ``work`` in a transaction, and again a few times where Postgres asks for that.
@@ -162,6 +168,11 @@ class Database:
         Raises:
             PostgresUnavailableError: it still did not happen after the last try.
         """
+        with translated():
+            async with asyncio.timeout(self._patience_seconds):
+                return await self._tried(work, principal)
+
+    async def _tried(self, work: Callable[[Connection], Awaitable[T]], principal: Principal | None) -> T:
         for attempt in range(_TRIES):
             try:
                 async with self.transaction(principal) as connection:
@@ -173,11 +184,35 @@ class Database:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  (jitter)
         raise AssertionError("unreachable")
 
-    async def ping(self) -> None:
-        """Ask for nothing.
+    async def takes_writes(self) -> bool:
+        """Whether it answers and takes writes: a standby, and a server that somebody made read-only, do not.
 
         Raises:
             PostgresUnavailableError: no answer.
         """
         async with self.transaction() as connection:
-            await connection.execute("SELECT 1")
+            setting: str = await connection.fetchval("SELECT current_setting('transaction_read_only')")
+            return setting == "off"
+
+
+@asynccontextmanager
+async def _begun(connection: Connection) -> AsyncIterator[None]:
+    """A transaction; a connection on which somebody waited in vain is cut instead of rolled back.
+
+    Giving it back in good order takes a ROLLBACK and a cancel request, which a server that is silent does not
+    answer either: whoever wanted to be done after two seconds would wait for twenty.
+    """
+    transaction = connection.transaction()
+    try:
+        await transaction.start()
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, TimeoutError):
+                await transaction.rollback()
+            raise
+        await transaction.commit()
+    except BaseException as error:
+        if isinstance(error, TimeoutError) or not isinstance(error, Exception):
+            connection.terminate()
+        raise

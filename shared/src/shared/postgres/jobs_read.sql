@@ -67,7 +67,17 @@ SELECT j.id, j.parent_id, j.source_id, j.document_id, j.type, j.handler, j.statu
                WHERE r.id = j.root_id AND e.parent_id IS NULL AND e.status IN ('queued', 'running') AND e.seq < r.seq)
            OR EXISTS (SELECT 1 FROM jobs e WHERE e.id = j.waits_for AND e.status IN ('queued', 'running'))
        ) AS earlier_open,
-       EXISTS (SELECT 1 FROM workers w WHERE w.kind = 'ingest-worker' AND w.lease_until > clock_timestamp()) AS has_workers
+       EXISTS (SELECT 1 FROM workers w WHERE w.kind = 'ingest-worker' AND w.lease_until > clock_timestamp()) AS has_workers,
+       EXISTS (SELECT 1 FROM workers w WHERE w.kind = 'result-consumer' AND w.lease_until > clock_timestamp()) AS has_consumers,
+       ARRAY(
+           SELECT missed.name
+           FROM workers w LEFT JOIN LATERAL unnest(w.waits_for) AS missed (name) ON true
+           WHERE w.kind = 'result-consumer' AND w.lease_until > clock_timestamp()
+           GROUP BY missed.name
+           HAVING count(*) = (SELECT count(*) FROM workers c
+                              WHERE c.kind = 'result-consumer' AND c.lease_until > clock_timestamp())
+              AND missed.name IS NOT NULL
+       ) AS consumers_wait_for
 FROM unnest($2::uuid[]) WITH ORDINALITY AS asked (id, place)
 JOIN jobs j ON j.id = asked.id AND j.tenant_id = $1
 LEFT JOIN LATERAL (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from shared.postgres.database import Connection, Database
@@ -24,8 +25,8 @@ class PostgresPresence:
         self._instance = instance
         self._lease_seconds = lease_seconds
 
-    async def beat(self, *, slots: int = 0) -> None:
-        """Renew the lease, and say how many units of work fit into this process."""
+    async def beat(self, *, slots: int = 0, waits_for: Sequence[str] = ()) -> None:
+        """Renew the lease, and say how many units of work fit into this process and which dependencies it misses."""
 
         async def work(connection: Connection) -> None:
             await connection.execute(
@@ -35,6 +36,7 @@ class PostgresPresence:
                 self._instance,
                 slots,
                 self._lease_seconds,
+                list(waits_for),
             )
 
         await self._database.run(work)

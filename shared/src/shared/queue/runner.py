@@ -85,16 +85,16 @@ class Runner:
         lease = self._leases.get((source, message_id))
         if lease is None:
             return
-        self._end(lease, OutcomeLabel.LEASE_LOST)
+        self._lose(lease)
         _log.warning("lease_lost", **_about(lease.delivery), reason=reason)
-        if lease.task is not None:
-            lease.task.cancel()
 
     def lose_source(self, source: Hashable, reason: str) -> None:
         """A connection is gone, and every lease that came over it."""
-        for owner, message_id in list(self._leases):
-            if owner is source:
-                self.lose(source, message_id, reason)
+        mine = [lease for lease in self._leases.values() if lease.source is source]
+        for lease in mine:
+            self._lose(lease)
+        if mine:  # one line for all: a connection may have carried dozens of them
+            _log.warning("leases_lost", messages=len(mine), reason=reason)
 
     def touch_all(self) -> None:
         """Tell nsqd that every handler is still at work."""
@@ -180,6 +180,11 @@ class Runner:
                     lease.reply.finish()
             case Requeue(label=label, delay_seconds=seconds):
                 self._requeue(lease, label, seconds)
+
+    def _lose(self, lease: _Lease) -> None:
+        self._end(lease, OutcomeLabel.LEASE_LOST)
+        if lease.task is not None:
+            lease.task.cancel()
 
     def _requeue(self, lease: _Lease, label: OutcomeLabel, seconds: float) -> None:
         if self._end(lease, label):

@@ -24,4 +24,6 @@ def judge_nodes(answer: dict[str, Any]) -> Readiness:
         unwell.append(f"{len(read_only)} shards are read-only (is the disk full?): {named}")
     if not nodes:
         unwell.append("no node answers")
-    return Readiness(ReadinessStatus.DEGRADED, "; ".join(unwell)) if unwell else Readiness(ReadinessStatus.UP)
+    if not unwell:
+        return Readiness(ReadinessStatus.UP)
+    return Readiness(ReadinessStatus.DEGRADED, "; ".join(unwell), read_only=bool(read_only))

@@ -159,10 +159,11 @@ class ReadinessStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether Weaviate can do its part, and for people what is wrong."""
+    """Whether Weaviate can do its part, and for people what is wrong; ``read_only``: searches work, writes do not."""
 
     status: ReadinessStatus
     detail: str = ""
+    read_only: bool = False
 
 
 class VectorCollections(Protocol):

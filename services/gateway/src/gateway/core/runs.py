@@ -90,12 +90,14 @@ def waiting_for(job: JobRow, down: Container[str]) -> WaitingFor | None:
 
     Args:
         job: the job.
-        down: names of the dependencies that do not answer now.
+        down: names of the dependencies that do not do their part now.
     """
     if is_terminal(job.status) or job.unit_status is None:
         return None
+    if WaitingFor.POSTGRES in down:  # rows can be read, or nobody would ask; it takes no writes
+        return WaitingFor.POSTGRES
     if job.unit_status == JobStatus.RUNNING:
-        return _held_up(job.unit_stage, down)
+        return _held_up(job, down)
     # Of several reasons the one that would remain if all later ones were gone.
     reasons = (
         (WaitingFor.EARLIER_VERSION, job.earlier_open),
@@ -107,11 +109,13 @@ def waiting_for(job: JobRow, down: Container[str]) -> WaitingFor | None:
     return next((reason for reason, holds in reasons if holds), WaitingFor.WINDOW)
 
 
-def _held_up(stage: str | None, down: Container[str]) -> WaitingFor | None:
-    if stage == Stage.DELIVERED and "nsqd" in down:
+def _held_up(job: JobRow, down: Container[str]) -> WaitingFor | None:
+    if job.unit_stage == Stage.CLAIMED:
+        return None
+    if job.unit_stage == Stage.DELIVERED and WaitingFor.NSQD in down:
         return WaitingFor.NSQD
-    if stage != Stage.CLAIMED:
-        for name in (WaitingFor.WEAVIATE, WaitingFor.EMBEDDER):
-            if name in down:
-                return name
-    return None
+    if not job.has_consumers:
+        return WaitingFor.WORKER
+    # What this process sees, and what every consumer says that it waits for.
+    names = (WaitingFor.WEAVIATE, WaitingFor.EMBEDDER)
+    return next((name for name in names if name in down or name in job.consumers_wait_for), None)

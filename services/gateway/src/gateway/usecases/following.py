@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.errors import BusyError
 from gateway.core.runs import RUN_TYPES, Progress, WaitingFor, is_terminal, progress_of, waiting_for
+from shared.errors import DependencyUnavailableError
 from shared.lifecycle import wait_or_stop
+from shared.outages import Outage
 from shared.postgres.intake_errors import NotFoundError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from uuid import UUID
 
     from gateway.ports import JobReader
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _FOLLOWERS_AT_FULL_PACE: Final = 20
+_LONGEST_PAUSE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,16 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class Quiet:
     """Nothing has happened for a while."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What one look at the rows has shown; while Postgres does not answer, no more than that."""
+
+    now: Changed | None
+    pause_seconds: float
+    lines: Sequence[LogRow] = ()
+    ended: JobRow | None = None
 
 
 Happening = Changed | Logged | Ended | Quiet
@@ -107,37 +121,49 @@ class Following:
     async def happenings(self, caller: Caller, run_id: UUID, after: int) -> AsyncIterator[Happening]:
         """What happens, lines behind ``after`` first; ends after the run, at shutdown, or when it took too long.
 
-        Raises:
-            PostgresUnavailableError: the rows cannot be read; the client comes back with the last id it has.
+        While Postgres does not answer, that is what the run is said to wait for.
         """
         limits = self._limits
+        outage = Outage(
+            activity="follow_run", first_seconds=limits.poll_seconds, longest_seconds=_LONGEST_PAUSE_SECONDS
+        )
         told: Changed | None = None
-        quiet = waited = 0.0
-        while waited < limits.at_most_seconds:
-            look = await self._jobs.follow(caller.tenant_id, run_id, after, limits.lines)
+        started = spoken = monotonic()
+        while monotonic() - started < limits.at_most_seconds:
+            look = await self._look(caller, run_id, after, outage, told)
             if look is None:
                 return
-            run, lines = look
-            now = self._changed(run)
-            if now != told:
-                told, quiet = now, 0.0
-                yield now
-            for line in lines:
-                after, quiet = line.id, 0.0
+            if look.now is not None and look.now != told:
+                told, spoken = look.now, monotonic()
+                yield look.now
+            for line in look.lines:
+                after, spoken = line.id, monotonic()
                 yield Logged(line)
-            if len(lines) == limits.lines:
+            if len(look.lines) == limits.lines:
                 continue
-            if is_terminal(run.status):
-                yield Ended(run)
+            if look.ended is not None:
+                yield Ended(look.ended)
                 return
-            pause = self._pause()
-            if await wait_or_stop(self._stop, pause):
+            if await wait_or_stop(self._stop, look.pause_seconds):
                 return
-            waited += pause
-            quiet += pause
-            if quiet >= limits.heartbeat_seconds:
-                quiet = 0.0
+            if monotonic() - spoken >= limits.heartbeat_seconds:
+                spoken = monotonic()
                 yield Quiet()
+
+    async def _look(
+        self, caller: Caller, run_id: UUID, after: int, outage: Outage, told: Changed | None
+    ) -> _Look | None:
+        try:
+            found = await self._jobs.follow(caller.tenant_id, run_id, after, self._limits.lines)
+        except DependencyUnavailableError as error:
+            now = None if told is None else replace(told, waiting_for=WaitingFor.POSTGRES)
+            return _Look(now=now, pause_seconds=outage.failed(error))
+        outage.over()
+        if found is None:
+            return None
+        run, lines = found
+        ended = run if is_terminal(run.status) else None
+        return _Look(now=self._changed(run), lines=lines, ended=ended, pause_seconds=self._pause())
 
     def _pause(self) -> float:
         # The more follow, the rarer each looks: together they cost Postgres a bounded share.

@@ -65,6 +65,14 @@ class _Search:
     found: list[Found] | None = field(default=None)
 
 
+@dataclass(slots=True)
+class _Way:
+    """How far a search has come: which dependency it waits for, and what is known already."""
+
+    awaits: str = "postgres"
+    search: _Search | None = None
+
+
 class Search:
     """Answers questions with chunks of what is served now, each document at one version."""
 
@@ -87,38 +95,41 @@ class Search:
         Raises:
             DependencyUnavailableError: Weaviate, Postgres or the embedder does not answer in time.
         """
-        search: _Search | None = None
+        way = _Way()
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                search = await self._begin(caller, question)
-                if search.sources == []:
+                way.search = await self._begin(caller, question, way)
+                if way.search.sources == []:
                     return []
-                return await self._rounds(search)
+                return await self._rounds(way.search, way)
         except TimeoutError:
             # What was found is true, if less than could be; with nothing found nobody can tell.
-            if search is not None and search.found:
-                return search.found
+            if way.search is not None and way.search.found:
+                return way.search.found
             raise DependencyUnavailableError(
-                "search", f"No answer within {self._deadline_seconds:g} s."
+                way.awaits, f"No answer within {self._deadline_seconds:g} s."
             ) from None
         except (CollectionMissingError, TenantMissingError):
             if await self._reader.has_content(caller.tenant_id):
                 raise
             return []
 
-    async def _begin(self, caller: Caller, question: Question) -> _Search:
+    async def _begin(self, caller: Caller, question: Question, way: _Way) -> _Search:
         # T0 before Weaviate is asked: what becomes visible later is not mixed with what was seen.
         scope = await self._reader.scope(caller.tenant_id, question.group_ids)
         vector = None
         if question.mode is not SearchMode.KEYWORD:
+            way.awaits = "embedder"
             vector = (await self._embedder.embed([question.text]))[0]
         return _Search(caller, question, scope, _both(question.source_ids, scope.source_ids), vector)
 
-    async def _rounds(self, search: _Search) -> list[Found]:
+    async def _rounds(self, search: _Search, way: _Way) -> list[Found]:
         question = search.question
         asked = question.limit * 2 + _SPARE
         while True:
+            way.awaits = "weaviate"
             hits = await self._hits(search, asked)
+            way.awaits = "postgres"
             # All hits are looked at again in one statement: each document is seen whole, at one version.
             search.found = await self._visible(search, hits)
             if len(search.found) >= question.limit or len(hits) < asked or asked >= _MOST:

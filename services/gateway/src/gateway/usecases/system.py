@@ -80,10 +80,8 @@ class SystemView:
             return ()
 
     def down(self) -> frozenset[str]:
-        """Names of the servers that do not answer now."""
-        return frozenset(
-            name for name, state in self._dependencies.states().items() if state.status == "down"
-        )
+        """Names of the servers that do not do their part now: they do not answer, or take no writes."""
+        return frozenset(name for name, state in self._dependencies.states().items() if state.blocks)
 
 
 def part_of(processes: Sequence[ProcessRow], kind: str) -> Part:

@@ -7,21 +7,33 @@ from shared.errors import ErrorCode
 from shared.observability.metrics import JOB_FAILURES, RECLAIMED_JOBS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from janitor.ports import Reclaims
 
 
 class ReclaimLost:
-    """Takes back jobs whose worker gives no sign of life, whose deadline has passed, or whose result was lost."""
+    """Takes back jobs whose worker gives no sign of life, whose deadline has passed, or whose result was lost.
 
-    def __init__(self, *, reclaims: Reclaims, at_once: int, slices: int) -> None:
-        """At most ``slices`` transactions of ``at_once`` jobs in one turn."""
+    Args:
+        reclaims: finds and takes them.
+        at_once: jobs in one transaction.
+        slices: transactions in one turn.
+        settled: whether Postgres has been there long enough. After an outage every lease has lapsed, though every
+            worker may be well: first they have the time to say so, or the outage would count against their jobs.
+    """
+
+    def __init__(self, *, reclaims: Reclaims, at_once: int, slices: int, settled: Callable[[], bool]) -> None:
         self._reclaims = reclaims
         self._at_once = at_once
         self._slices = slices
+        self._settled = settled
 
     async def run_once(self) -> dict[str, int]:
         """Take back what is lost now."""
         changes: Counter[str] = Counter()
+        if not self._settled():
+            return {}
         for _ in range(self._slices):
             done = await self._reclaims.reclaim(at_most=self._at_once)
             for cause, jobs in (done.queued + done.failed).items():

@@ -12,6 +12,7 @@ from result_consumer.core.backlog import Backlog, Pending, by_tenant
 from shared.errors import DependencyRejectedError, DependencyUnavailableError, ErrorCode
 from shared.lifecycle import wait_or_stop
 from shared.observability.metrics import JOBS_FINISHED, STAGE_DURATION
+from shared.outages import Outage
 from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import ObjectsTakenError
 from shared.vectors.errors import CollectionMissingError, TenantMissingError
@@ -82,7 +83,6 @@ class Indexer:
         finished: Callable[[], None],
         options: IndexerOptions,
         clock: Callable[[], float],
-        jitter: Callable[[], float],
     ) -> None:
         self._make_indexing = indexing
         self._writer = writer
@@ -91,10 +91,15 @@ class Indexer:
         self._finished = finished
         self._options = options
         self._clock = clock
-        self._jitter = jitter
         self._backlog = Backlog()
         self._arrived = asyncio.Event()
-        self._outages = 0
+        self._outage = self._new_outage("index_documents")
+
+    def _new_outage(self, activity: str) -> Outage:
+        options = self._options
+        return Outage(
+            activity=activity, first_seconds=options.pause_seconds, longest_seconds=options.pause_max_seconds
+        )
 
     def add(self, job_id: UUID, chunks: int) -> None:
         """A job is staged and this consumer's."""
@@ -116,19 +121,25 @@ class Indexer:
     async def _collection(self, stop: asyncio.Event) -> str | None:
         while not stop.is_set():
             try:
-                return await self._provisioner.provide()
+                collection = await self._provisioner.provide()
             except DependencyUnavailableError as error:
                 await self._pause(error, stop)
+            else:
+                self._outage.over()
+                return collection
         return None
 
     async def _adopt(self, rows: Indexing, stop: asyncio.Event) -> None:
+        outage = self._new_outage("adopt_documents")
         while True:
+            pause = self._options.adopt_seconds
             try:
                 for job_id in await rows.adopt(at_most=200, known=self._backlog.known):
                     self.add(job_id, _ASSUMED_CHUNKS)
+                outage.over()
             except DependencyUnavailableError as error:
-                _log.warning("adoption_postponed", dependency=error.dependency)
-            if await wait_or_stop(stop, self._options.adopt_seconds):
+                pause = max(pause, outage.failed(error))
+            if await wait_or_stop(stop, pause):
                 # Lanes that wait for work shall see that there will be none.
                 self._arrived.set()
                 return
@@ -150,7 +161,7 @@ class Indexer:
         try:
             await self._write_missing(rows, taken, stop)
             await self._activate(rows, taken)
-            self._outages = 0
+            self._outage.over()
         except (CollectionMissingError, TenantMissingError) as error:
             await self._provide_again(error, stop)
         except StatementTimeoutError as error:
@@ -243,10 +254,4 @@ class Indexer:
 
     async def _pause(self, error: DependencyUnavailableError, stop: asyncio.Event) -> None:
         """An outage of our own servers: back off, spend nothing."""
-        self._outages += 1
-        options = self._options
-        pause = min(options.pause_seconds * 2 ** min(self._outages - 1, 10), options.pause_max_seconds)
-        _log.warning(
-            "indexing_waits", dependency=error.dependency, detail=str(error), seconds=round(pause, 2)
-        )
-        await wait_or_stop(stop, pause * (1 + 0.2 * self._jitter()))
+        await wait_or_stop(stop, self._outage.failed(error))

@@ -11,6 +11,7 @@ from result_consumer.core.backlog import by_tenant
 from shared.errors import DependencyUnavailableError
 from shared.lifecycle import wait_or_stop
 from shared.observability.metrics import AUDIT_REPAIRED
+from shared.outages import Outage
 from shared.postgres.indexing import ObjectsTakenError
 from shared.vectors.errors import CollectionMissingError, TenantMissingError
 
@@ -53,6 +54,9 @@ class Repairer:
         self._size = batch_chunks
         self._every_seconds = every_seconds
         self._pause_max_seconds = pause_max_seconds
+        self._outage = Outage(
+            activity="repair_objects", first_seconds=2 * every_seconds, longest_seconds=pause_max_seconds
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Repair until ``stop``."""
@@ -61,13 +65,16 @@ class Repairer:
             try:
                 while not stop.is_set() and await self.run_once():
                     pass
+                self._outage.over()
                 pause = self._every_seconds
             except (CollectionMissingError, TenantMissingError) as error:
                 _log.warning("weaviate_lost_its_schema", detail=str(error))
-                pause = await self._provide_again(pause)
-            except (DependencyUnavailableError, ObjectsTakenError) as error:
+                pause = await self._provide_again()
+            except DependencyUnavailableError as error:
+                pause = self._outage.failed(error)
+            except ObjectsTakenError as error:
                 pause = min(2 * pause, self._pause_max_seconds)
-                _log.warning("repair_waits", detail=str(error), seconds=pause)
+                _log.info("repair_looks_again", detail=str(error), seconds=pause)
             except Exception:  # noqa: BLE001  (one chunk that cannot be repaired must not end the loop)
                 pause = min(2 * pause, self._pause_max_seconds)
                 _log.exception("repair_refused", chunks=self._size, seconds=pause)
@@ -100,10 +107,9 @@ class Repairer:
         self._size = min(2 * self._size, self._batch_chunks)
         return replaced.total()
 
-    async def _provide_again(self, pause: float) -> float:
+    async def _provide_again(self) -> float:
         try:
             await self._provide()
         except DependencyUnavailableError as error:
-            _log.warning("repair_waits", detail=str(error))
-            return min(2 * pause, self._pause_max_seconds)
+            return self._outage.failed(error)
         return self._every_seconds

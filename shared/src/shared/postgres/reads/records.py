@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -115,7 +115,7 @@ class JobRow:
     """A job with what progress and waiting_for are derived from.
 
     ``unit_*`` describe the unit of work that an open job waits for: the job itself, or of a crawl the page that is
-    furthest; None where there is none.
+    furthest; None where there is none. ``consumers_wait_for`` names the dependencies that every living consumer misses.
     """
 
     id: UUID
@@ -151,6 +151,8 @@ class JobRow:
     unit_host_busy: bool | None
     earlier_open: bool
     has_workers: bool
+    has_consumers: bool
+    consumers_wait_for: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

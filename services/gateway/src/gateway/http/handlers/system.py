@@ -58,7 +58,7 @@ class SystemHandlers:
     async def readyz(self, _call: Call[NoQuery, NoBody]) -> web.Response:
         """GET /readyz."""
         states = self._dependencies.states()
-        down = [f"{name}: {state.detail}" for name, state in states.items() if state.status == "down"]
+        down = [f"{name}: {state.detail}" for name, state in states.items() if state.status != "up"]
         answer = Ready(
             status="up" if self._dependencies.ready else "down",
             reason="; ".join(down) or None,

@@ -89,7 +89,7 @@ class Dependency(Output):
 
 
 class Ready(Output):
-    """Whether work can be done; 503 with the same shape where not."""
+    """Whether all work can be done; 503 with the same shape where not."""
 
     status: Literal["up", "down"]
     reason: str | None
