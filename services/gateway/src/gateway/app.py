@@ -57,6 +57,7 @@ from shared.queue.broker import NsqBroker
 from shared.vectors.connection import Deadlines
 from shared.vectors.store import WeaviateStore
 from shared.wiring import VERSION, begin, database, readiness, serve_admin, windows
+from shared.wiring_vectors import register_weaviate
 
 if TYPE_CHECKING:
     from shared.lifecycle import Lifecycle
@@ -115,7 +116,12 @@ async def start(life: Lifecycle) -> None:
 
 
 async def _parts(life: Lifecycle, settings: GatewaySettings) -> _Parts:
-    postgres = database(settings, application=settings.instance, principal=None)
+    postgres = database(
+        settings,
+        application=settings.instance,
+        principal=None,
+        patience_seconds=settings.http_database_seconds,
+    )
     life.on_stop(postgres.close)
     of_all = database(
         settings,
@@ -174,13 +180,7 @@ def _dependencies(
         await blobs.check()
         return None
 
-    async def weaviate() -> str | None:
-        state = await vectors.readiness()
-        if state.status == "down":
-            raise ConnectionError(state.detail)
-        return state.detail or None
-
-    registry.register("weaviate", weaviate)
+    register_weaviate(registry, vectors)
     registry.register("blobs", blob_store)
     return registry
 
