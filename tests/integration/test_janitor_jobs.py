@@ -187,6 +187,23 @@ async def test_a_full_window_is_announced_again_once_and_not_in_a_storm(pipeline
     assert again == [window] + [0] * 9
 
 
+async def test_what_waits_in_a_long_queue_is_not_announced_again(pipeline: Pipeline) -> None:
+    broker = MemoryBroker()
+    dispatcher = Dispatcher(windows=pipeline.windows, publisher=broker.publisher())
+    for number in range(40):
+        await pipeline.upload(f"{number}.md", b"%d" % number)
+    window = await dispatcher.announce()
+    lost = 3
+    for age, waiting, again in ((61, window, 0), (3600, window, 0), (3600, window - lost, lost)):
+        await pipeline.rows(
+            "UPDATE jobs SET announced_at = now() - make_interval(secs => $1) WHERE announced_at IS NOT NULL",
+            float(age),
+        )
+        found = await dispatcher.announce_again(after_seconds=60, at_most=500, waiting=waiting)
+        assert found == again
+    assert len(broker.published("ingest.task")) == window + lost
+
+
 async def test_looking_for_work_finds_only_what_is_due(pipeline: Pipeline) -> None:
     jobs = PostgresJobUpkeep(database=pipeline.database)
     assert not await jobs.anything_waiting()

@@ -24,7 +24,9 @@ class Windows(Protocol):
         """Stamp what fits now and return its messages."""
         ...
 
-    async def announce_again(self, *, after_seconds: float, at_most: int) -> list[TaskMessage]:
+    async def announce_again(
+        self, *, after_seconds: float, at_most: int, waiting: int = 0
+    ) -> list[TaskMessage]:
         """Stamp jobs again whose announcement nobody took up."""
         ...
 
@@ -56,13 +58,15 @@ class Dispatcher:
                 announced += await self._announce_once()
         return announced
 
-    async def announce_again(self, *, after_seconds: float, at_most: int) -> int:
-        """Announce again what nobody took up.
+    async def announce_again(self, *, after_seconds: float, at_most: int, waiting: int = 0) -> int:
+        """Announce again what nobody took up; ``waiting`` messages in the queue are known not to be lost.
 
         Raises:
             DependencyError: Postgres or nsqd did not do their part; the next turn tries again.
         """
-        messages = await self._windows.announce_again(after_seconds=after_seconds, at_most=at_most)
+        messages = await self._windows.announce_again(
+            after_seconds=after_seconds, at_most=at_most, waiting=waiting
+        )
         await self._publish(messages)
         return len(messages)
 

@@ -35,6 +35,12 @@ CLOSE_SECONDS = 10.0
 HARD_EXIT_SECONDS = 5.0
 """After that, for threads that do not come back: asyncio and the interpreter would wait for them for ever."""
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_CANCEL_SECONDS = 1.5
+"""What a cancelled task may take to tidy up; it is cancelled once more then."""
+_LEAST_PATIENCE_SECONDS = 0.2
+"""What a task that is just ending by itself gets, also where the grace is used up."""
+
 
 class ExitCode(IntEnum):
     """How a service ended."""
@@ -72,6 +78,14 @@ class Lifecycle:
         self.grace_seconds = 20.0
         self.crashed = False
         self._stack = AsyncExitStack()
+        self._closing_at: float | None = None
+
+    @property
+    def grace_left(self) -> float:
+        """What is left of the grace, in seconds: parts that are stopped one after the other share it."""
+        if self._closing_at is None:
+            return self.grace_seconds
+        return max(0.0, self._closing_at + self.grace_seconds - asyncio.get_running_loop().time())
 
     async def enter(self, component: AbstractAsyncContextManager[T]) -> T:
         """Start a part; it is left when the service stops."""
@@ -90,16 +104,18 @@ class Lifecycle:
     ) -> None:
         """Run a background task for as long as the service lives.
 
-        It shall return soon after ``stop`` is set. When its turn to be stopped comes, it has ``patience_seconds``
-        more and is cancelled then. If it ends although ``stop`` is not set, the service stops with exit code 1.
+        It shall return soon after ``stop`` is set. From then on it has ``patience_seconds``, but not more than the
+        grace; it is cancelled when its turn to be stopped comes and they are over. If it ends although ``stop`` is not set, the service stops with exit code 1.
         """
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._task_ended)
-        self._stack.push_async_callback(_end, task, patience_seconds)
+        self._stack.push_async_callback(self._end, task, patience_seconds)
 
     async def close(self) -> None:
         """Stop all parts, the last one first. Idempotent."""
         self.stop.set()
+        if self._closing_at is None:
+            self._closing_at = asyncio.get_running_loop().time()
         await self._stack.aclose()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
@@ -110,9 +126,24 @@ class Lifecycle:
         self.stop.set()
         _log.error("background_task_died", task=task.get_name(), exc_info=error)
 
+    async def _end(self, task: asyncio.Task[None], patience_seconds: float) -> None:
+        """Let a background task end by itself, then cancel it; what it still waits for then is cancelled as well."""
+        used = self.grace_seconds - self.grace_left
+        patience = max(_LEAST_PATIENCE_SECONDS, min(patience_seconds, self.grace_seconds) - used)
+        await asyncio.wait({task}, timeout=patience)
+        for _ in range(2):
+            if task.done():
+                return
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CANCEL_SECONDS)
+        if not task.done():
+            _log.error("background_task_ignores_stop", task=task.get_name())
+
 
 def run_service(main: Callable[[Lifecycle], Awaitable[None]]) -> int:
-    """Run a service until SIGTERM or SIGINT (a second one is harmless), and say by the exit code how it ended.
+    """Run a service until SIGTERM or SIGINT, and say by the exit code how it ended.
+
+    Further signals change nothing, and from the end of this on they are ignored: the process is about to end.
 
     ``main`` starts everything through the lifecycle and returns; the service lives on until it is told to stop or a
     background task dies. Told to stop while ``main`` still runs, it cancels ``main`` and stops what was started.
@@ -132,12 +163,15 @@ def run_service(main: Callable[[Lifecycle], Awaitable[None]]) -> int:
 async def _serve(main: Callable[[Lifecycle], Awaitable[None]], hard_exit: list[threading.Timer]) -> int:
     life = Lifecycle()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, life.stop.set)
-    started = await _start(main, life)
-    if started is ExitCode.GRACEFUL:
-        await life.stop.wait()
-    stopped = await _stop(life, hard_exit)
+    try:
+        started = await _start(main, life)
+        if started is ExitCode.GRACEFUL:
+            await life.stop.wait()
+        stopped = await _stop(life, hard_exit)
+    finally:
+        _ignore_signals(loop)
     return started or stopped
 
 
@@ -148,7 +182,7 @@ async def _start(main: Callable[[Lifecycle], Awaitable[None]], life: Lifecycle) 
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     starting.cancel()
-    await asyncio.wait({starting}, timeout=CLOSE_SECONDS)
+    await asyncio.wait({starting}, timeout=_CANCEL_SECONDS)
     if not starting.done() or starting.cancelled():
         return ExitCode.GRACEFUL
     match starting.exception():
@@ -194,8 +228,10 @@ async def _stop(life: Lifecycle, hard_exit: list[threading.Timer]) -> ExitCode:
     return ExitCode.CRASHED if life.crashed else ExitCode.GRACEFUL
 
 
-async def _end(task: asyncio.Task[None], patience_seconds: float) -> None:
-    """Let a background task end by itself, then cancel it; one that ignores even that is left to the time limit."""
-    await asyncio.wait({task}, timeout=patience_seconds)
-    task.cancel()
-    await asyncio.wait({task})
+def _ignore_signals(loop: asyncio.AbstractEventLoop) -> None:
+    """The process ends now: closing the loop would bring back what signals do by default, which is to kill it."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    for number in _SIGNALS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

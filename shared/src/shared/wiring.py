@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import structlog
+
 from shared.observability.admin import AdminApp
 from shared.observability.logging import configure_logging
 from shared.observability.metrics import record_build
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from shared.settings import CommonSettings, PipelineSettings, PostgresSettings
 
 VERSION = "0.1.0"
+
+GOODBYE_SECONDS = 1.0
+"""For giving the lease up at the end, where Postgres does not answer."""
+
+_log = structlog.get_logger(__name__)
 
 
 def begin(service: str, settings: CommonSettings, life: Lifecycle) -> None:
@@ -162,6 +169,13 @@ def keep_alive(life: Lifecycle, heartbeat: Heartbeat) -> None:
     async def end() -> None:
         stop.set()
 
-    life.on_stop(heartbeat.leave)
+    async def leave() -> None:
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await heartbeat.leave()
+        except TimeoutError:
+            _log.warning("goodbye_not_heard", dependency="postgres")  # the lease lapses by itself
+
+    life.on_stop(leave)
     life.supervise("heartbeat", heartbeat.run(stop))
     life.on_stop(end)

@@ -28,6 +28,7 @@ from shared.postgres.upkeep_objects import Tombstone
 from shared.postgres.upkeep_reclaims import Reclaimed
 from shared.postgres.upkeep_removal import DeletingSource
 from shared.queue import QueueUnavailableError
+from shared.queue.ports import ChannelStats, TopicStats
 from shared.testing.blobs import MemoryBlobStore
 from shared.vectors import TenantMissingError, VectorsReadOnlyError, VectorsUnavailableError
 
@@ -43,6 +44,8 @@ class FakeQueue:
         self.ready = True
         self.waiting = True
         self.announced = 0
+        self.told_waiting = -1
+        self.counts: list[TopicStats] | None = []
 
     async def anything_waiting(self) -> bool:
         return self.waiting
@@ -57,9 +60,15 @@ class FakeQueue:
         self.announced += 1
         return 3
 
-    async def announce_again(self, *, after_seconds: float, at_most: int) -> int:
+    async def announce_again(self, *, after_seconds: float, at_most: int, waiting: int = 0) -> int:
         self.announced += 1
+        self.told_waiting = waiting
         return at_most
+
+    async def stats(self) -> list[TopicStats]:
+        if self.counts is None:
+            raise QueueUnavailableError("no answer")
+        return self.counts
 
 
 def announce_waiting(queue: FakeQueue) -> AnnounceWaiting:
@@ -82,11 +91,30 @@ async def test_nothing_is_stamped_as_announced_while_nsqd_is_away() -> None:
     queue.ready = False
     with pytest.raises(QueueUnavailableError):
         await announce_waiting(queue).run_once()
-    again = AnnounceAgain(announcing=queue, queue=queue, after_seconds=60.0, at_most=5)
+    again = announce_again(queue)
     assert await again.run_once() == {}
     assert queue.announced == 0
     queue.ready = True
     assert await again.run_once() == {"again": 5}
+
+
+def announce_again(queue: FakeQueue) -> AnnounceAgain:
+    return AnnounceAgain(announcing=queue, queue=queue, stats=queue.stats, after_seconds=60.0, at_most=5)
+
+
+async def test_what_waits_in_the_queue_is_told_to_whoever_announces_again() -> None:
+    queue = FakeQueue()
+    task = ChannelStats("ingest.task", "worker", depth=7, in_flight=30, deferred=2)
+    result = ChannelStats("ingest.result", "result-consumer", depth=100, in_flight=0, deferred=0)
+    queue.counts = [
+        TopicStats("ingest.task", depth=4, messages_total=50, channels=(task,)),
+        TopicStats("ingest.result", depth=0, messages_total=100, channels=(result,)),
+    ]
+    await announce_again(queue).run_once()
+    assert queue.told_waiting == 13
+    queue.counts = None
+    await announce_again(queue).run_once()
+    assert queue.told_waiting == 0
 
 
 class FakeReclaims:

@@ -39,6 +39,18 @@ def test_a_job_is_taken_once() -> None:
     assert len(backlog) == 1
 
 
+def test_no_more_wait_than_there_is_room_for() -> None:
+    backlog = Backlog(most=2)
+    for number in range(5):
+        backlog.add(uid(number), 1)
+    assert backlog.known == [uid(0), uid(1)]
+    taken = backlog.take(chunks=1, jobs=1)
+    backlog.add(uid(4), 1)
+    assert len(backlog) == 2
+    backlog.put_back(taken)  # what was in it keeps its place
+    assert len(backlog) == 3
+
+
 def test_what_is_done_does_not_come_back() -> None:
     backlog = filled(1, 1)
     taken = backlog.take(chunks=500, jobs=10)

@@ -34,7 +34,9 @@ class Windows:
         taken, self.waiting = self.waiting, []
         return taken
 
-    async def announce_again(self, *, after_seconds: float, at_most: int) -> list[TaskMessage]:
+    async def announce_again(
+        self, *, after_seconds: float, at_most: int, waiting: int = 0
+    ) -> list[TaskMessage]:
         return []
 
     async def unannounce(self, messages: Sequence[TaskMessage]) -> None:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from structlog.testing import capture_logs
 
 from shared.errors import DependencyUnavailableError
@@ -17,9 +19,16 @@ from shared.lifecycle import ExitCode, Lifecycle, run_service, wait_or_stop
 from shared.periodic import Periodic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
-    import pytest
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A service leaves the signals ignored: its process ends. This one does not."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @asynccontextmanager
@@ -190,6 +199,85 @@ def test_even_a_thread_that_never_returns_cannot_keep_the_process() -> None:
     """)
     ended = subprocess.run([sys.executable, "-c", service], capture_output=True, timeout=30, check=False)
     assert ended.returncode == ExitCode.GRACE_EXCEEDED, ended.stderr
+
+
+def test_parts_that_are_stopped_one_after_the_other_share_the_grace() -> None:
+    left: list[float] = []
+    grace = 0.3
+
+    async def main(life: Lifecycle) -> None:
+        life.grace_seconds = grace
+        left.append(life.grace_left)
+
+        async def take_all() -> None:
+            await asyncio.sleep(life.grace_left)
+
+        async def look() -> None:
+            left.append(life.grace_left)
+
+        life.on_stop(look)
+        life.supervise("deaf", asyncio.sleep(3600), patience_seconds=3600)
+        life.on_stop(take_all)
+        asyncio.get_running_loop().call_soon(terminate)
+
+    began = time.monotonic()
+    assert run_service(main) == ExitCode.GRACEFUL
+    assert left[0] == grace
+    assert left[1] < 0.1 * grace
+    assert time.monotonic() - began < grace + 1.5
+
+
+def test_a_task_that_goes_on_after_its_cancellation_is_cancelled_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.lifecycle._CANCEL_SECONDS", 0.05)
+    log: list[str] = []
+
+    async def main(life: Lifecycle) -> None:
+        async def tidy_for_ever() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                log.append("tidying")
+                await asyncio.Event().wait()
+
+        life.supervise("tidy", tidy_for_ever(), patience_seconds=0.01)
+        asyncio.get_running_loop().call_soon(terminate)
+
+    assert run_service(main) == ExitCode.GRACEFUL
+    assert log == ["tidying"]
+
+
+SERVICE = textwrap.dedent("""
+    import asyncio, os, signal, sys
+    from shared.starting import heed_signals
+
+    heed_signals()
+    {loading}
+    from shared.lifecycle import run_service
+
+    async def main(life):
+        async def close():
+            {closing}
+
+        life.on_stop(close)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    code = run_service(main)
+    {ending}
+    sys.exit(code)
+""")
+TERMINATE, INTERRUPT = "os.kill(os.getpid(), signal.SIGTERM)", "os.kill(os.getpid(), signal.SIGINT)"
+
+
+@pytest.mark.parametrize("number", [TERMINATE, INTERRUPT])
+@pytest.mark.parametrize("when", ["loading", "closing", "ending"])
+def test_no_signal_at_any_time_makes_a_stop_look_like_a_crash(when: str, number: str) -> None:
+    moments = dict.fromkeys(("loading", "closing", "ending"), "pass") | {when: number}
+    ended = subprocess.run(
+        [sys.executable, "-c", SERVICE.format(**moments)], capture_output=True, timeout=30, check=False
+    )
+    assert ended.returncode == ExitCode.GRACEFUL, ended.stderr
 
 
 # Periodic

@@ -109,7 +109,7 @@ async def start(life: Lifecycle) -> None:
     async def drain() -> None:
         # Before the runner's own clean-up, which reads no further byte of a body that is still coming in.
         await site.stop()
-        await front.drain(settings.shutdown_grace_seconds)
+        await front.drain(life.grace_left)
 
     life.on_stop(drain)
     _log.info("http_listening", host=settings.http_host, port=runner.addresses[0][1])

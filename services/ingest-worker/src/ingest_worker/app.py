@@ -111,7 +111,7 @@ async def start(life: Lifecycle) -> None:
     )
     keep_alive(life, heartbeat)
     await consumer.start()
-    life.on_stop(lambda: consumer.drain(settings.shutdown_grace_seconds))
+    life.on_stop(lambda: consumer.drain(life.grace_left))
 
 
 async def _web(life: Lifecycle, settings: WorkerSettings) -> Web:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ from shared.postgres.upkeep_reclaims import PostgresReclaims
 from shared.postgres.upkeep_removal import PostgresRemoval
 from shared.postgres.upkeep_turns import PostgresTurns
 from shared.postgres.upkeep_watch import PostgresWatch
+from shared.queue.admin_http import stats_of
 from shared.queue.broker import NsqBroker, consumer_options
 from shared.reclaims import ReclaimLimits
 from shared.vectors import ALIAS
@@ -139,7 +141,7 @@ async def start(life: Lifecycle) -> None:
         options=consumer_options(settings, max_in_flight=DELETES_AT_ONCE),
     )
     await consumer.start()
-    life.on_stop(lambda: consumer.drain(settings.shutdown_grace_seconds / 2))
+    life.on_stop(lambda: consumer.drain(life.grace_left / 2))
 
 
 def _work_tasks(
@@ -164,6 +166,7 @@ def _work_tasks(
         "announce_again": AnnounceAgain(
             announcing=dispatcher,
             queue=publisher,
+            stats=partial(stats_of, settings.nsqd_http, timeout_seconds=settings.nsq_http_timeout_seconds),
             after_seconds=settings.announce_again_seconds,
             at_most=500,
         ),

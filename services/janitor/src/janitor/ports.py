@@ -75,8 +75,8 @@ class Announcing(Protocol):
         """Announce what fits into the windows; never raises."""
         ...
 
-    async def announce_again(self, *, after_seconds: float, at_most: int) -> int:
-        """Announce again what nobody took up."""
+    async def announce_again(self, *, after_seconds: float, at_most: int, waiting: int = 0) -> int:
+        """Announce again what nobody took up; ``waiting`` messages in the queue are known not to be lost."""
         ...
 
 

@@ -95,7 +95,7 @@ async def start(life: Lifecycle) -> None:
     keep_alive(life, heartbeat)
     life.supervise("indexer", indexer.run(life.stop), patience_seconds=settings.shutdown_grace_seconds)
     await consumer.start()
-    life.on_stop(lambda: consumer.drain(settings.shutdown_grace_seconds))
+    life.on_stop(lambda: consumer.drain(life.grace_left))
 
 
 def _indexer(

@@ -78,11 +78,19 @@ class PostgresWindows:
         stamped = {row["id"]: row for row in await connection.fetch(jobs["announce"], chosen)}
         return [_message(stamped[key]) for key in chosen if key in stamped]
 
-    async def announce_again(self, *, after_seconds: float, at_most: int) -> list[TaskMessage]:
-        """Stamp jobs again whose announcement nobody took up; each time after twice the pause."""
+    async def announce_again(
+        self, *, after_seconds: float, at_most: int, waiting: int = 0
+    ) -> list[TaskMessage]:
+        """Stamp jobs again whose announcement nobody took up; each time after twice the pause.
+
+        Args:
+            after_seconds: the first pause.
+            at_most: jobs.
+            waiting: messages that wait in the queue: so many announcements are surely not lost.
+        """
 
         async def work(connection: Connection) -> list[TaskMessage]:
-            rows = await connection.fetch(queries("jobs")["announce_again"], after_seconds, at_most)
+            rows = await connection.fetch(queries("jobs")["announce_again"], after_seconds, at_most, waiting)
             return [_message(row) for row in rows]
 
         return await self._database.run(work)

@@ -130,12 +130,12 @@ class Database:
             return self._pool
 
     async def close(self) -> None:
-        """Give all connections back; those still in use after five seconds are cut."""
+        """Give all connections back; those still in use after two seconds are cut."""
         if self._pool is None:
             return
         pool, self._pool = self._pool, None
         try:
-            await asyncio.wait_for(pool.close(), 5.0)
+            await asyncio.wait_for(pool.close(), 2.0)
         except TimeoutError:
             pool.terminate()
 

@@ -147,13 +147,19 @@ UPDATE jobs j SET announced_at = NULL, announcements = greatest(j.announcements 
 FROM unheard u WHERE j.id = u.id;
 
 -- name: announce_again
--- An announcement that nobody claimed: lost, or in a long queue. The pause doubles each time.
+-- An announcement that nobody claimed: lost, or in a long queue. The pause doubles each time. Of those in the queue,
+-- which holds $3 messages, none needs another: announced again are no more than can be lost, so that the queue never
+-- holds more than the window. (An array is made once. What stands behind IN may be done again for each row, and with
+-- what is locked already left out, it would find the next ones each time.)
 UPDATE jobs SET announced_at = now(), announcements = announcements + 1
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT id FROM jobs
     WHERE status = 'queued' AND announced_at IS NOT NULL
       AND announced_at < now() - make_interval(secs => $1 * 2 ^ least(announcements - 1, 6))
-    ORDER BY announced_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    ORDER BY announced_at
+    LIMIT least($2::integer, greatest(0, (
+        SELECT count(*)::integer FROM jobs WHERE status = 'queued' AND announced_at IS NOT NULL) - $3::integer))
+    FOR UPDATE SKIP LOCKED))
 RETURNING id, epoch, tenant_id, handler, attempt, request_id, payload;
 
 -- name: start_runs
@@ -315,10 +321,10 @@ WHERE j.id = ANY ($1::uuid[]) AND j.status = 'running' AND j.stage IN ('claimed'
 -- it does not know of ($3 is what it knows): the answer to the commit that gave it the job was lost.
 WITH adopted AS (
     UPDATE jobs SET worker_id = $1, updated_at = now()
-    WHERE id IN (
+    WHERE id = ANY (ARRAY(
         SELECT j.id FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id
         WHERE j.status = 'running' AND j.stage = 'indexing' AND (w.id IS NULL OR w.lease_until < now())
-        ORDER BY j.id LIMIT $2 FOR NO KEY UPDATE OF j SKIP LOCKED)
+        ORDER BY j.id LIMIT $2 FOR NO KEY UPDATE OF j SKIP LOCKED))
     RETURNING id
 )
 SELECT id FROM adopted

@@ -79,6 +79,16 @@ class NsqHttp:
             ) from error
 
 
+async def stats_of(base_url: str, *, timeout_seconds: float) -> tuple[TopicStats, ...]:
+    """The figures of the nsqd at this address, over a connection of its own: for whoever rarely asks.
+
+    Raises:
+        QueueUnavailableError: no answer.
+    """
+    async with NsqHttp(base_url=base_url, timeout_seconds=timeout_seconds) as http:
+        return await http.stats()
+
+
 def _topic(item: dict[str, Any]) -> TopicStats:
     name = item["topic_name"]
     return TopicStats(

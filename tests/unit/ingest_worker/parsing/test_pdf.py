@@ -26,6 +26,11 @@ def pdf(body: bytes, *, limits: ParserLimits | None = None) -> Parsed:
     )
 
 
+def test_pages_that_say_nothing_but_what_repeats_are_kept() -> None:
+    parsed = pdf(documents.pdf([f"Ticket {n} of the fair" for n in range(1, 9)]))
+    assert [chunk.page for chunk in parsed.chunks] == list(range(1, 9))
+
+
 def test_outline_pages_and_running_lines() -> None:
     parsed = pdf(documents.manual_pdf(12))
     assert parsed.title == "The Example Handbook"

@@ -2,24 +2,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
+
+from shared.contracts.topics import INGEST_TASK
+from shared.errors import DependencyUnavailableError
 from shared.observability.metrics import ANNOUNCED_JOBS
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from janitor.ports import Announcing, QueueDoor
+    from shared.queue.ports import TopicStats
+
+_log = structlog.get_logger(__name__)
 
 
 class AnnounceAgain:
     """Announces jobs again whose message nobody took up: it may be lost.
 
-    No storm while the queue is merely long: only what is in the window can be announced again, and each job's pause
-    doubles.
+    No storm while the queue is merely long: no more is announced again than there are announcements which are not in
+    it, and each job's pause doubles.
     """
 
     def __init__(
-        self, *, announcing: Announcing, queue: QueueDoor, after_seconds: float, at_most: int
+        self,
+        *,
+        announcing: Announcing,
+        queue: QueueDoor,
+        stats: Callable[[], Awaitable[Sequence[TopicStats]]],
+        after_seconds: float,
+        at_most: int,
     ) -> None:
         self._announcing = announcing
         self._queue = queue
+        self._stats = stats
         self._after_seconds = after_seconds
         self._at_most = at_most
 
@@ -28,7 +44,19 @@ class AnnounceAgain:
         if not self._queue.ready:
             return {}
         again = await self._announcing.announce_again(
-            after_seconds=self._after_seconds, at_most=self._at_most
+            after_seconds=self._after_seconds, at_most=self._at_most, waiting=await self._waiting()
         )
         ANNOUNCED_JOBS.inc("again", amount=again)
         return {"again": again}
+
+    async def _waiting(self) -> int:
+        """Messages that wait in nsqd. Those in flight are somebody's, who may be frozen: they do not count."""
+        try:
+            topics = await self._stats()
+        except DependencyUnavailableError as error:
+            # Without its figures the doubling pauses have to do.
+            _log.debug("queue_not_counted", dependency=error.dependency)
+            return 0
+        mine = [topic for topic in topics if topic.topic == INGEST_TASK.name]
+        channels = [channel for topic in mine for channel in topic.channels]
+        return sum(topic.depth for topic in mine) + sum(c.depth + c.deferred for c in channels)

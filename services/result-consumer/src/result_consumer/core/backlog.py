@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     from shared.postgres.indexing import ChunkToIndex
+
+MOST_JOBS: Final = 5_000
+"""Jobs that wait here at most. What does not fit is in the rows, and adopted when there is room."""
 
 
 @dataclass(slots=True)
@@ -39,9 +42,10 @@ class Pending:
 
 
 class Backlog:
-    """Jobs in the order of arrival; each is in it once, or being worked on."""
+    """Jobs in the order of arrival, up to ``most``; each is in it once, or being worked on."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = MOST_JOBS) -> None:
+        self._most = most
         self._waiting: dict[UUID, Pending] = {}
         self._at_work: dict[UUID, Pending] = {}
 
@@ -59,8 +63,9 @@ class Backlog:
         return [*self._waiting, *self._at_work]
 
     def add(self, job_id: UUID, chunks: int) -> None:
-        """Add a job, unless it is known."""
-        if job_id not in self._waiting and job_id not in self._at_work:
+        """Add a job, unless it is known, or there is no room."""
+        known = job_id in self._waiting or job_id in self._at_work
+        if not known and len(self._waiting) < self._most:
             self._waiting[job_id] = Pending(job_id, chunks)
 
     def take(self, *, chunks: int, jobs: int) -> list[Pending]:

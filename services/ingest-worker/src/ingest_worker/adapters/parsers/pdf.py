@@ -48,7 +48,10 @@ def parse(request: ParseRequest) -> Parsed:
             "The PDF contains no text, only images (a scan). Run it through OCR first, and upload the result.",
             retryable=False,
         )
-    return _chunked(request, title, drop_running_lines(pages), outline)
+    kept = drop_running_lines(pages)
+    if not any(page.strip() for page in kept):  # pages of one line each, all alike: these are what it says
+        kept = pages
+    return _chunked(request, title, kept, outline)
 
 
 def _open(request: ParseRequest) -> Any:
