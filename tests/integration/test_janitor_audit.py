@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from janitor.tasks.provide_places import ProvidePlaces
 from janitor.tasks.remove_strays import RemoveStrays
 from shared.clock import new_id
 from shared.lifecycle import wait_or_stop
 from shared.postgres.repairs import PostgresRepairs
 from shared.postgres.upkeep_audit import PostgresAudit
+from shared.vectors import ALIAS, SearchMode, SearchQuery
 from support.audits import (
     assert_converged,
     audit,
@@ -24,7 +26,7 @@ from support.audits import (
     watched,
 )
 from support.pipeline import CALLER, COLLECTION, DEFAULT_TENANT, Pipeline
-from support.rows import TENANT, add_content, add_object, index_content, vector_object
+from support.rows import DIMENSIONS, TENANT, add_content, add_object, index_content, vector_object
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -240,7 +242,9 @@ async def test_objects_whose_properties_were_changed_are_replaced(
 ) -> None:
     made = await add_content(pipeline.database, documents=1, chunks_each=6)
     await index_content(vectors, made)
-    lies: list[dict[str, Any]] = [{name: new_id()} for name in ("chunk_id", "source_id", "document_id", "batch_id")]
+    lies: list[dict[str, Any]] = [
+        {name: new_id()} for name in ("chunk_id", "source_id", "document_id", "batch_id")
+    ]
     for place, lie in enumerate([*lies, {"type": "upload"}]):
         await vectors.insert(COLLECTION, TENANT, [vector_object(made, place, **lie)])
     task = audit(pipeline, vectors)
@@ -286,3 +290,18 @@ async def test_versions_are_looked_at_once_after_they_came_to_be_served(
     assert await task.run_once() == {}
     await pipeline.rows(activate, made.version_ids[2], 31.0)
     assert await task.run_once() == {"broken": 2}
+
+
+async def test_what_weaviate_lost_of_its_places_is_made_again(
+    pipeline: Pipeline, vectors: WeaviateStore
+) -> None:
+    await pipeline.rows("UPDATE collections SET dimensions = $1", DIMENSIONS)
+    await pipeline.rows("INSERT INTO tenants (slug, name) VALUES ('other', 'Other')")
+    task = ProvidePlaces(rows=PostgresAudit(database=pipeline.database), vectors=vectors)
+    assert await task.run_once() == {"made": 3}
+    assert await vectors.tenants(COLLECTION) == [TENANT, "other"]
+    await vectors._rest("DELETE", f"/v1/aliases/{ALIAS}")
+    await vectors.delete_tenant(COLLECTION, "other")
+    assert await task.run_once() == {"made": 1}
+    assert await task.run_once() == {"made": 0}
+    assert await vectors.search(TENANT, SearchQuery(mode=SearchMode.KEYWORD, text="any")) == []

@@ -22,6 +22,7 @@ from janitor.tasks.drop_abandoned import DropAbandoned
 from janitor.tasks.expire_batches import ExpireBatches
 from janitor.tasks.fold_ledger import FoldLedger
 from janitor.tasks.forget_old import ForgetOld
+from janitor.tasks.provide_places import ProvidePlaces
 from janitor.tasks.rebuild_index import RebuildIndex
 from janitor.tasks.reclaim_lost import ReclaimLost
 from janitor.tasks.remove_strays import RemoveStrays
@@ -247,6 +248,7 @@ def _audit_tasks(settings: JanitorSettings, *, postgres: Database, vectors: Weav
             slices=2,
             remembered_seconds=settings.remembered_seconds,
         ),
+        "provide_places": ProvidePlaces(rows=rows, vectors=vectors),
         "remove_strays": RemoveStrays(rows=rows, vectors=vectors, prefix=ALIAS),
     }
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.blobs import BlobEntry
+    from shared.postgres import registry
     from shared.postgres.upkeep_audit import Broken, Place, RecentBatch, Served
     from shared.postgres.upkeep_content import BlobOfRun, KeptVersions
     from shared.postgres.upkeep_figures import Figures
@@ -352,6 +353,10 @@ class Places(Protocol):
         """Every collection that it knows."""
         ...
 
+    async def current(self) -> registry.Collection | None:
+        """The collection that is written to; None where there is none yet."""
+        ...
+
     async def live_slugs(self) -> set[str]:
         """The tenants that are not deleted, by their names in Weaviate."""
         ...
@@ -374,6 +379,30 @@ class Strays(Protocol):
 
     async def delete_tenant(self, collection: str, tenant: str) -> None:
         """Remove a tenant with all its objects."""
+        ...
+
+
+class Collections(Protocol):
+    """Collections and tenants in Weaviate."""
+
+    async def collections(self) -> list[str]:
+        """The names of all collections."""
+        ...
+
+    async def ensure_collection(self, name: str, *, dimensions: int) -> None:
+        """Make the collection, unless it is there."""
+        ...
+
+    async def ensure_alias(self, collection: str) -> None:
+        """Let searches lead to it."""
+        ...
+
+    async def tenants(self, collection: str) -> list[str]:
+        """The names of a collection's tenants."""
+        ...
+
+    async def ensure_tenant(self, collection: str, tenant: str) -> None:
+        """Make the tenant, unless it is there."""
         ...
 
 

@@ -64,6 +64,7 @@ def times(settings: JanitorSettings) -> dict[str, Times]:
         "verify_changed": audit,
         "verify_recent": audit,
         "rebuild_index": delete,
+        "provide_places": upkeep,
         "remove_strays": upkeep,
         "sweep_blobs": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
         "forget_old": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),

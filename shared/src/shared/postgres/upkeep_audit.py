@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from shared.postgres import registry
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
@@ -192,6 +193,15 @@ class PostgresAudit:
 
         async def work(connection: Connection) -> list[str]:
             return [row["name"] for row in await connection.fetch(queries("collections")["all"])]
+
+        return await self._database.run(work)
+
+    async def current(self) -> registry.Collection | None:
+        """The collection that is written to; None where there is none yet."""
+
+        async def work(connection: Connection) -> registry.Collection | None:
+            row = await connection.fetchrow(queries("collections")["current"])
+            return registry.Collection(row["name"], row["model"], row["dimensions"]) if row else None
 
         return await self._database.run(work)
 
