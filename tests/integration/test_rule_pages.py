@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from shared.errors import ErrorCode
@@ -89,3 +90,20 @@ async def test_a_page_that_is_gone_is_retired_by_its_answer_alone(
         pipeline.failure(other, ErrorCode.HTTP_ERROR, retryable=False, http_status=500),
     )
     assert await served(pipeline) == {HOME, B}
+
+
+async def test_an_unchanged_page_whose_result_comes_in_parts_ends_with_the_last_of_them(
+    pipeline: Pipeline,
+) -> None:
+    await crawl_again(pipeline, await crawled(pipeline))
+    (seed,) = await pipeline.work()
+    first, last = (
+        msgspec.structs.replace(pipeline.page(seed, "home", [url]), part=part, parts=2)
+        for part, url in enumerate([A, B])
+    )
+    stored = await pipeline.store(last)
+    assert (stored.endings, stored.late) == ([], [])
+    stored = await pipeline.store(first)
+    assert [status for _, _, status, _ in stored.endings] == ["skipped"]
+    # What each of the parts leads to was taken before the page ended.
+    assert {claim.payload["url"] for claim in await pipeline.work()} == {A, B}
