@@ -4,6 +4,8 @@ import asyncio
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from structlog.testing import capture_logs
+
 from shared.contracts.messages import TaskMessage
 from shared.dispatch import Announcer, Dispatcher
 from shared.queue.errors import PublishNotStoredError
@@ -77,6 +79,22 @@ async def test_a_publish_that_fails_costs_latency_only() -> None:
     queue.down = True
     assert await Dispatcher(windows=windows, publisher=queue).announce() == 0
     assert windows.taken_back == [task(1), task(2)]
+
+
+async def test_an_outage_is_told_when_it_begins_and_when_it_is_over() -> None:
+    windows, queue = Windows(), Queue()
+    dispatcher = Dispatcher(windows=windows, publisher=queue)
+    queue.down = True
+    with capture_logs() as log:
+        for _ in range(20):
+            windows.waiting = [task(1)]
+            await dispatcher.announce()
+        queue.down = False
+        await dispatcher.announce()  # nothing to announce says nothing about nsqd
+        windows.waiting = [task(1)]
+        await dispatcher.announce()
+    told = [line["event"] for line in log if line["log_level"] != "debug"]
+    assert told == ["dependency_awaited", "dependency_answers_again"]
 
 
 async def test_a_burst_of_calls_asks_twice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,6 +160,8 @@ class Runner:
     async def _bury(self, delivery: Delivery, bury: Bury) -> Ack:
         try:
             await self._dead_letter(delivery, bury.reason)
+        except DependencyUnavailableError as error:
+            return self._unavailable(delivery, error)
         except Exception:  # noqa: BLE001  (a message that nobody kept must come back)
             _log.exception("dead_letter_failed", **_about(delivery))
             return Requeue(OutcomeLabel.ERROR, self._error_delay(delivery))
