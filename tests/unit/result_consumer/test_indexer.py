@@ -13,7 +13,7 @@ from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.indexer import Indexer, IndexerOptions
 from result_consumer.usecases.repairer import Repairer
 from shared.postgres.errors import StatementTimeoutError
-from shared.postgres.indexing import Activated, ChunkToIndex, OpenBatch
+from shared.postgres.indexing import Activated, ChunkToIndex, ObjectsTakenError, OpenBatch
 from shared.vectors.errors import CollectionMissingError, InvalidBatchError, VectorsUnavailableError
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ OPTIONS = IndexerOptions(
     batch_chunks=4, lanes=2, linger_seconds=0, adopt_seconds=0.01, pause_seconds=0.001, pause_max_seconds=0.01
 )
 
+OFTEN = 20
+
 
 def uid(number: int) -> UUID:
     return UUID(int=number)
@@ -41,6 +43,9 @@ class Rows:
         self.orphans: list[UUID] = []
         self.asked: list[dict[UUID, int]] = []
         self.expiring = 0
+        self.taken: set[UUID] = set()
+        self.refused_activations = 0
+        self.refused_often = asyncio.Event()
         self.batches: dict[UUID, tuple[UUID, ...]] = {}
         self.given_up: list[UUID] = []
         self.ended: list[UUID] = []
@@ -91,6 +96,11 @@ class Rows:
         return verified
 
     async def activate(self, job_ids: Sequence[UUID]) -> Activated:
+        if self.taken & set(job_ids):
+            self.refused_activations += 1
+            if self.refused_activations == OFTEN:
+                self.refused_often.set()
+            raise ObjectsTakenError("being deleted")
         ready = [job for job in job_ids if not self.missing[job] and job not in self.ended]
         self._end(ready)
         return Activated(
@@ -279,6 +289,23 @@ async def test_a_poison_document_fails_alone() -> None:
     assert sorted(bench.rows.ended) == [uid(1), uid(3)]
     assert set(bench.rows.failed) == {uid(2)}
     assert "poison" in bench.rows.failed[uid(2)]
+
+
+async def test_a_document_whose_objects_are_being_deleted_holds_up_no_other_and_is_not_hurried() -> None:
+    bench = Bench({1: 1, 2: 1, 3: 1})
+    bench.rows.taken = {uid(2)}
+    clock = asyncio.get_running_loop().time
+    for job in bench.rows.missing:
+        bench.indexer.add(job, 1)
+    async with bench.running(), asyncio.timeout(10):
+        began = clock()
+        await bench.rows.refused_often.wait()
+        # Two lanes, and a pause after each refusal.
+        assert clock() - began >= (OFTEN - OPTIONS.lanes) / OPTIONS.lanes * OPTIONS.pause_seconds
+        assert sorted(bench.rows.ended) == [uid(1), uid(3)]
+        bench.rows.taken = set()
+        await bench.rows.quiet.wait()
+    assert bench.rows.failed == {}
 
 
 async def test_staged_work_without_an_owner_is_adopted() -> None:

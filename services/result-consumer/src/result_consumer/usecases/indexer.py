@@ -170,7 +170,7 @@ class Indexer:
         except DependencyUnavailableError as error:
             await self._pause(error, stop)
         except ObjectsTakenError as error:
-            _log.info("indexing_looks_again", detail=str(error))
+            await self._look_again(error, taken, stop)
         except Exception as error:  # noqa: BLE001  (a poison document must fail alone, not end the lane)
             _log.exception("indexing_refused", jobs=len(taken))
             await self._refused(rows, taken, error)
@@ -178,6 +178,15 @@ class Indexer:
             self._backlog.put_back(taken)
             if len(self._backlog):
                 self._arrived.set()
+
+    async def _look_again(
+        self, error: ObjectsTakenError, taken: Sequence[Pending], stop: asyncio.Event
+    ) -> None:
+        """Whoever deletes objects is given a moment; documents that this happens to hold up no others."""
+        _log.info("indexing_looks_again", jobs=len(taken), detail=str(error))
+        for pending in taken:
+            pending.alone = True
+        await wait_or_stop(stop, self._options.pause_seconds)
 
     async def _write_missing(self, rows: Indexing, taken: Sequence[Pending], stop: asyncio.Event) -> None:
         jobs = {pending.job_id: pending for pending in taken}
