@@ -43,7 +43,7 @@ class LookupProxy:
             return web.Response(status=503)
         try:
             async with self._http.get(self._upstream + request.path_qs) as answer:
-                if not answer.ok:
+                if not answer.ok or request.path != "/lookup":
                     return web.Response(status=answer.status, body=await answer.read())
                 found = await answer.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError):
