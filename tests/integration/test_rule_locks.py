@@ -194,8 +194,6 @@ async def two_pages(pipeline: Pipeline) -> list[Claim]:
 
 async def announce_both(pipeline: Pipeline, claims: list[Claim]) -> Awaitable[Any]:
     await pipeline.claims.hand_back([claim.ticket for claim in claims], after_seconds=0)
-    # The other one is discovered first: what is announced is taken in the order of ids all the same.
-    await pipeline.rows("UPDATE jobs SET available_at = now() WHERE status = 'queued'")
     return pipeline.windows.announce_waiting()
 
 
@@ -230,7 +228,11 @@ async def test_jobs_are_locked_in_the_order_of_their_ids(
 ) -> None:
     claims = await two_pages(pipeline)
     first, second = (claim.ticket.job_id for claim in claims)
-    async with held(pipeline, "jobs", first, meanwhile=await step(pipeline, claims)) as other:
+    locking = await step(pipeline, claims)
+    # The rows lie the other way round, so that no scan comes upon them in order by chance.
+    for job_id in (second, first):
+        await pipeline.rows("UPDATE jobs SET updated_at = now() WHERE id = $1", job_id)
+    async with held(pipeline, "jobs", first, meanwhile=locking) as other:
         await take(other, "jobs", second)
 
 

@@ -11,6 +11,7 @@ from shared.errors import ErrorCode
 from shared.postgres.intake_errors import AlreadyRetriedError, NotFoundError
 from shared.postgres.upkeep_jobs import PostgresJobUpkeep
 from support.pipeline import CALLER, Pipeline
+from support.waiting import held
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -128,3 +129,14 @@ async def test_a_run_that_nobody_closed_is_closed_by_the_janitor(pipeline: Pipel
     closed = await asyncio.gather(*(upkeep.close_runs(stalled_seconds=600, at_most=10) for _ in range(3)))
     assert sum(done["closed"] for done in closed) == 1
     assert (await state(pipeline, accepted.run_id))[0] == "succeeded"
+
+
+async def test_a_job_that_failed_anew_meanwhile_waits_for_its_next_time(pipeline: Pipeline) -> None:
+    job_id = await dead_upload(pipeline)
+    source_id = await pipeline.value("SELECT source_id FROM jobs WHERE id = $1", job_id)
+    await pipeline.rows("UPDATE failed_jobs SET next_retry_at = now()")
+    retrying = PostgresJobUpkeep(database=pipeline.database).retry_due(at_most=10)
+    async with held(pipeline, "sources", source_id, meanwhile=retrying) as other:
+        await other.execute("UPDATE failed_jobs SET next_retry_at = now() + interval '1 hour'")
+    assert await state(pipeline, job_id) == ("failed", 1, 0)
+    assert await pipeline.value("SELECT next_retry_at > now() FROM failed_jobs")

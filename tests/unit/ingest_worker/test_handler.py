@@ -255,6 +255,8 @@ async def test_an_outage_hands_the_job_back_and_spends_no_attempt(where: str) ->
     assert bench.claims.returned == [CLAIM.ticket]
     assert bench.claims.pauses == [pytest.approx(3)]
     assert bench.results.delivered == []
+    # What nsqd does not have is not noted as delivered.
+    assert bench.claims.done == []
 
 
 async def test_a_shutdown_hands_the_job_back() -> None:
