@@ -64,7 +64,7 @@ bench: setup ## Measure speed and memory beside well-known peers
 .PHONY: chaos
 chaos: setup ## Break a stack while it works, and check the promises (SEED=n FAULTS=40 DOCUMENTS=500 MINUTES=10)
 	@PYTHONPATH=tests $(RUN) -m chaos $(or $(SEED),1) $(if $(FAULTS),--faults $(FAULTS)) \
-		$(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MINUTES),--minutes $(MINUTES))
+		$(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: docs
 docs: venv ## Write the reference pages that are made from the code

@@ -19,6 +19,8 @@ from chaos.stack import LEASE_SECONDS
 
 KEPT: Final = ("QUERN_CACHE_DIR", "QUERN_VENV")
 SHOWN: Final = 12
+INTERRUPTED: Final = 130
+"""What a shell says of a program that Ctrl-C has ended."""
 
 
 async def run(options: Options, folder: Path) -> str:
@@ -58,6 +60,9 @@ def main() -> int:
     folder = options.folder or Path(mkdtemp(prefix="quern-chaos-"))
     try:
         sys.stdout.write(asyncio.run(run(options, folder)))
+    except KeyboardInterrupt:
+        shutil.rmtree(folder)
+        return INTERRUPTED
     except (BrokenPromiseError, ExceptionGroup) as error:
         broken = first(error)
         if broken is None:

@@ -24,6 +24,7 @@ class Options:
         minutes: for everything; who is not done by then has broken P5.
         base_port: the first of a hundred free ports.
         folder: where data and logs go; a new temporary folder if None.
+        seconds: how long faults are made; None: as long as the other values suggest.
     """
 
     seed: int
@@ -32,10 +33,13 @@ class Options:
     minutes: float = 10.0
     base_port: int = 22900
     folder: Path | None = None
+    seconds: float | None = None
 
     @property
     def fault_seconds(self) -> float:
         """How long faults are made; the work is spread over that time."""
+        if self.seconds is not None:
+            return self.seconds
         return min(self.faults * SECONDS_PER_FAULT, DISTURBED_SHARE * self.minutes * 60)
 
     @property
@@ -43,7 +47,7 @@ class Options:
         """What runs the same again."""
         return (
             f"make chaos SEED={self.seed} FAULTS={self.faults} DOCUMENTS={self.documents}"
-            f" MINUTES={self.minutes:g}"
+            f" MINUTES={self.minutes:g}" + (f" SECONDS={self.seconds:g}" if self.seconds is not None else "")
         )
 
 
@@ -59,6 +63,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--minutes", type=float, default=10.0, help="for everything")
     parser.add_argument("--base-port", type=int, default=22900, help="the first of a hundred free ports")
     parser.add_argument("--folder", type=Path, help="for data and logs; otherwise a temporary one")
+    parser.add_argument("--seconds", type=float, help="how long faults are made")
     given = parser.parse_args(arguments)
     if given.faults < 1 or given.documents < LEAST_DOCUMENTS or given.minutes <= 0:
         parser.error(f"at least 1 fault and {LEAST_DOCUMENTS} documents, and some time, please")
@@ -69,4 +74,5 @@ def parse(arguments: list[str]) -> Options:
         minutes=given.minutes,
         base_port=given.base_port,
         folder=given.folder,
+        seconds=given.seconds,
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MODES: Final = ("keyword", "keyword", "hybrid", "vector")
 FULL: Final = 50
 PAUSE_SECONDS: Final = 0.15
+AT_ONCE: Final = 8
 TRY_SECONDS: Final = 8.0
 
 
@@ -66,9 +67,13 @@ class Probe:
     async def everything(self) -> None:
         """Look for each document once more, now that all is quiet: whoever is missing now is lost."""
         self.shaken_at = -NEVER
-        for document in list(self._served.documents):
-            while not await self.ask(document, "keyword", patiently=True):  # noqa: ASYNC110  (it asks)
-                await asyncio.sleep(PAUSE_SECONDS)
+        documents = list(self._served.documents)
+        for at in range(0, len(documents), AT_ONCE):
+            await asyncio.gather(*map(self._ask_patiently, documents[at : at + AT_ONCE]))
+
+    async def _ask_patiently(self, document: str) -> None:
+        while not await self.ask(document, "keyword", patiently=True):  # noqa: ASYNC110  (it asks)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def ask(self, document: str, mode: str, *, patiently: bool = False) -> bool:
         """One search; whether it was answered.
