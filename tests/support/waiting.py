@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shared.postgres.database import Connection
     from support.pipeline import Pipeline
 
-PATIENCE_SECONDS = 4
+PATIENCE_SECONDS = 15
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 )

@@ -12,6 +12,7 @@ import pytest
 from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.indexer import Indexer, IndexerOptions
 from result_consumer.usecases.repairer import Repairer
+from shared.outages import Outage
 from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import Activated, ChunkToIndex, ObjectsTakenError, OpenBatch
 from shared.vectors.errors import CollectionMissingError, InvalidBatchError, VectorsUnavailableError
@@ -280,6 +281,21 @@ async def test_a_lost_schema_is_made_again() -> None:
     await bench.finish()
     assert bench.rows.ended == [uid(1)]
     assert bench.provisioner.calls == 2
+
+
+async def test_a_schema_that_stays_lost_is_not_made_again_without_a_pause() -> None:
+    bench = Bench({1: 3})
+    bench.vectors.schema_losses = 1_000_000
+    bench.indexer._outage = Outage(activity="index_documents", first_seconds=60, longest_seconds=60)
+    async with bench.running():
+        bench.indexer.add(uid(1), 3)
+        async with asyncio.timeout(5):
+            while bench.provisioner.calls < 2:  # noqa: ASYNC110  (what is counted has no event)
+                await asyncio.sleep(0)
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        # At the start, and once for the loss.
+        assert bench.provisioner.calls == 2
 
 
 async def test_a_poison_document_fails_alone() -> None:

@@ -254,12 +254,15 @@ class Indexer:
         self._backlog.done(jobs)
         self._finished()
 
-    async def _provide_again(self, missing: Exception, stop: asyncio.Event) -> None:
+    async def _provide_again(self, missing: DependencyUnavailableError, stop: asyncio.Event) -> None:
         _log.warning("weaviate_lost_its_schema", detail=str(missing))
         try:
             await self._provisioner.provide()
         except DependencyUnavailableError as error:
             await self._pause(error, stop)
+        else:
+            # What is made for the living does not help content of a tenant that is gone: its sources will be too.
+            await self._pause(missing, stop)
 
     async def _pause(self, error: DependencyUnavailableError, stop: asyncio.Event) -> None:
         """An outage of our own servers: back off, spend nothing."""
