@@ -14,7 +14,7 @@ import sys
 import threading
 from contextlib import AsyncExitStack
 from enum import IntEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -160,9 +160,23 @@ def run_service(main: Callable[[Lifecycle], Awaitable[None]]) -> int:
             timer.join()
 
 
+def unattended(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what failed in the background, for the event loop.
+
+    Somebody who gave up a connection that was being made leaves its end to nobody (asyncpg does, when a server is
+    silent): that is an outage and not a mistake, and who gave up has said so.
+    """
+    error = context.get("exception")
+    if isinstance(error, ConnectionError) and "future" in context:
+        _log.debug("abandoned_connection_ended", detail=str(error))
+        return
+    loop.default_exception_handler(context)
+
+
 async def _serve(main: Callable[[Lifecycle], Awaitable[None]], hard_exit: list[threading.Timer]) -> int:
     life = Lifecycle()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(unattended)
     for number in _SIGNALS:
         loop.add_signal_handler(number, life.stop.set)
     try:

@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.errors import DependencyUnavailableError
-from shared.lifecycle import ExitCode, Lifecycle, run_service, wait_or_stop
+from shared.lifecycle import ExitCode, Lifecycle, run_service, unattended, wait_or_stop
 from shared.periodic import Periodic
 
 if TYPE_CHECKING:
@@ -376,3 +376,14 @@ async def test_a_stop_is_heard_while_waiting() -> None:
     await asyncio.sleep(0)
     stop.set()
     await asyncio.wait_for(running, 10)
+
+
+async def test_an_abandoned_connection_that_ends_is_no_alarm_but_a_mistake_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    unattended(loop, {"message": "never retrieved", "exception": ConnectionError("gone"), "future": future})
+    assert not caplog.records
+    unattended(loop, {"message": "never retrieved", "exception": ValueError("a mistake"), "future": future})
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
