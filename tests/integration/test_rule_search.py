@@ -54,6 +54,15 @@ async def test_a_search_sees_the_version_that_was_served_when_it_began(pipeline:
     assert [await shown(pipeline, at) for at in (nothing, old, new)] == [[], ["old", "same"], ["new", "same"]]
 
 
+async def test_what_comes_back_after_a_search_began_is_not_shown_to_it(pipeline: Pipeline) -> None:
+    await publish(pipeline, "same\n\ncomes and goes")
+    await publish(pipeline, "same")
+    without = await moment(pipeline)
+    await publish(pipeline, "same\n\ncomes and goes")
+    assert await shown(pipeline, without) == ["same"]
+    assert await shown(pipeline, await moment(pipeline)) == ["comes and goes", "same"]
+
+
 async def test_staged_content_is_shown_to_nobody(pipeline: Pipeline) -> None:
     await pipeline.upload("a.md", b"a")
     (claim,) = await pipeline.work()
