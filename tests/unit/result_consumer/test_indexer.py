@@ -8,6 +8,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.indexer import Indexer, IndexerOptions
@@ -405,3 +406,26 @@ async def test_a_tenant_whose_repairs_are_refused_keeps_no_other_waiting() -> No
         await repairer.run_once()
     assert bench.repairs.broken == [uid(0)]
     assert bench.repairs.postponed == {uid(0)}
+
+
+async def test_looking_for_orphans_is_put_off_while_postgres_is_away_and_told_once() -> None:
+    bench = Bench({1: 2})
+    asked, enough = 0, asyncio.Event()
+
+    async def away(*, at_most: int, known: Sequence[UUID]) -> list[UUID]:
+        nonlocal asked
+        asked += 1
+        if asked == 5:
+            enough.set()
+        raise VectorsUnavailableError("gone")
+
+    bench.rows.adopt = away  # type: ignore[method-assign]  # away from now on
+    with capture_logs() as log:
+        async with bench.running(), asyncio.timeout(10):
+            await enough.wait()
+    told = [
+        line["activity"]
+        for line in log
+        if line["event"] == "dependency_awaited" and line["log_level"] != "debug"
+    ]
+    assert told == ["adopt_documents"]
