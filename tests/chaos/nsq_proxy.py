@@ -103,7 +103,7 @@ class NsqProxy:
             pass  # the proxy stops
         finally:
             self._tasks.discard(task)
-            writer.close()
+            writer.transport.abort()  # whoever is frozen would not take the rest
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -118,10 +118,10 @@ class NsqProxy:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            to_nsqd.transport.abort()
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            to_nsqd.close()
 
     async def _commands(self, reader: asyncio.StreamReader, nsqd: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-LEAST_DOCUMENTS: Final = 40
+LEAST_DOCUMENTS: Final = 60
 SECONDS_PER_FAULT: Final = 6.0
 DISTURBED_SHARE: Final = 0.4
 """Of the whole time: the rest is for the undisturbed run, for starting, and for coming to rest."""

@@ -26,10 +26,9 @@ DOCUMENTS: Final = """
     WHERE s.status = 'live'"""
 
 FAILURES: Final = """
-    SELECT DISTINCT f.handler, coalesce(f.payload ->> 'url', s.file_name) AS what, f.error_code
-    FROM failed_jobs f JOIN sources s ON s.id = f.source_id"""
-
-SHOWN: Final = 8
+    SELECT f.handler, coalesce(f.payload ->> 'url', s.file_name) AS what,
+        array_agg(DISTINCT f.error_code ORDER BY f.error_code) AS codes
+    FROM failed_jobs f JOIN sources s ON s.id = f.source_id GROUP BY 1, 2"""
 
 
 @dataclass(frozen=True)
@@ -66,5 +65,5 @@ async def look(truth: Truth) -> Outcome:
         )
         for row in await truth.rows(DOCUMENTS)
     }
-    failures = {f"{row['handler']} {row['what']}": row["error_code"] for row in await truth.rows(FAILURES)}
+    failures = {f"{row['handler']} {row['what']}": row["codes"] for row in await truth.rows(FAILURES)}
     return Outcome(sources, documents, failures)

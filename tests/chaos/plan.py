@@ -13,6 +13,7 @@ from typing import Final
 
 SITE_SHARE: Final = 0.6
 PAGES_PER_SITE: Final = 250
+CHANGING_SHARE: Final = 0.3
 LEAST_SITES: Final = 3
 FILE_TYPES: Final = ("md", "txt", "csv", "html")
 
@@ -124,7 +125,8 @@ def _site(dice: random.Random, number: int, count: int, documents: int) -> SiteP
     special = [*SPECIAL, *(FAILING if number % 2 == 0 else (Role.UNLINKED, Role.UNLINKED))]
     dead = sum(role not in DOCUMENTS for role in special)
     plain = max(0, documents - 1 - (len(special) - dead))
-    roles = [Role.CHANGES if dice.random() < 0.3 else Role.PLAIN for _ in range(plain)] + special
+    changing = [Role.CHANGES if dice.random() < CHANGING_SHARE else Role.PLAIN for _ in range(plain - 2)]
+    roles = [Role.PLAIN, Role.CHANGES, *changing, *special]
     dice.shuffle(roles)
     pages = tuple(PagePlan(f"/page-{index}.html", role) for index, role in enumerate(roles))
     return SitePlan(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,36 +130,36 @@ class Round:
             self.figures.searches, self.figures.waits = probe.counts, client.waits
             self.figures.odd, self.figures.faults = client.odd, faults.made
             self.figures.messages = self._disorder.counts
-            await self._work(client, served, probe, faults)
+            pace = Pace(options.fault_seconds if self._schedule else 0.0)
+            sites = [
+                WebSite(
+                    plan=each,
+                    seed=options.seed,
+                    port=options.base_port + SITES,
+                    client=client,
+                    served=served,
+                    pace=pace,
+                )
+                for each in self._plan.sites
+            ]
+            for web_site in sites:  # they serve until all is quiet: what failed is tried again
+                life.enter_context(web_site.site)
+            files = [
+                File(plan=each, seed=options.seed, client=client, served=served, pace=pace)
+                for each in self._plan.files
+            ]
+            await self._work([*sites, *files], probe, faults)
             return await self._look(session, postgres, probe)
 
-    async def _work(self, client: PatientClient, served: Served, probe: Probe, faults: Faults) -> None:
-        options = self._options
+    async def _work(self, users: Sequence[WebSite | File], probe: Probe, faults: Faults) -> None:
+        """All steps of the work, all faults, and searches all along."""
         began = time.monotonic()
-        pace = Pace(options.fault_seconds if self._schedule else 0.0)
-        with ExitStack() as sites:
-            async with asyncio.TaskGroup() as group:
-                searching = group.create_task(probe.run())
-                working = []
-                for site_plan in self._plan.sites:
-                    web_site = WebSite(
-                        plan=site_plan,
-                        seed=options.seed,
-                        port=options.base_port + SITES,
-                        client=client,
-                        served=served,
-                        pace=pace,
-                    )
-                    sites.enter_context(web_site.site)
-                    working.append(group.create_task(web_site.live()))
-                for file_plan in self._plan.files:
-                    file = File(plan=file_plan, seed=options.seed, client=client, served=served, pace=pace)
-                    working.append(group.create_task(file.live()))
-                working.append(group.create_task(faults.run(self._schedule)))
-                await asyncio.wait(working, return_when=asyncio.ALL_COMPLETED)
-                searching.cancel()
-                with suppress(asyncio.CancelledError):
-                    await searching
+        async with asyncio.TaskGroup() as group:
+            searching = group.create_task(probe.run())
+            working = [group.create_task(user.live()) for user in users]
+            working.append(group.create_task(faults.run(self._schedule)))
+            await asyncio.wait(working)
+            searching.cancel()
         self.figures.seconds = time.monotonic() - began
         self._say(f"the work is done after {self.figures.seconds:.1f} s")
 
