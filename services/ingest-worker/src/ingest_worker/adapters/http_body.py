@@ -74,7 +74,8 @@ class _Reader:
 
     def body(self) -> Body:
         truncated = len(self._data) > self._max_bytes or self._received > self._max_bytes
-        return Body(bytes(self._data[: self._max_bytes]), truncated, self._received)
+        del self._data[self._max_bytes :]  # a slice would be one copy more of what may be a large page
+        return Body(bytes(self._data), truncated, self._received)
 
 
 def _decoder(response: ClientResponse, host: str) -> Decoder:

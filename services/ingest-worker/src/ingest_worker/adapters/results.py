@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from ingest_worker.core.result_parts import split
+from ingest_worker.core.result_parts import is_surely_larger, split
 from shared.contracts.messages import encode
 from shared.contracts.topics import INGEST_RESULT
 from shared.errors import DependencyUnavailableError
@@ -38,10 +38,11 @@ class QueueResults:
             DependencyUnavailableError: nsqd stayed away longer than the patience.
         """
         until = asyncio.get_running_loop().time() + self._patience_seconds
-        whole = encode(result)
-        if len(whole) <= self._max_part_bytes:
-            await self._publish(whole, until)
-            return
+        if not is_surely_larger(result, self._max_part_bytes):
+            whole = encode(result)
+            if len(whole) <= self._max_part_bytes:
+                await self._publish(whole, until)
+                return
         for part in split(result, max_bytes=self._max_part_bytes):
             await self._publish(encode(part), until)
 

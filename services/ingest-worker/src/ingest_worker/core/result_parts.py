@@ -77,12 +77,17 @@ def _bounded(result: ResultMessage, max_bytes: int) -> ResultMessage:
     return msgspec.structs.replace(result, content=content, page=page)
 
 
+def is_surely_larger(result: ResultMessage, max_bytes: int) -> bool:
+    """Whether ``result`` takes more than ``max_bytes`` as JSON, told without writing all of a large document once."""
+    return result.content is not None and len(result.content.markdown) > max_bytes
+
+
 def split(result: ResultMessage, *, max_bytes: int) -> list[ResultMessage]:
     """``result`` as one message, or as numbered parts of at most about ``max_bytes`` each as JSON.
 
     Chunks, Markdown and links are shared out; every part says whose it is, and how its page was fetched.
     """
-    if _json_bytes(result) <= max_bytes:
+    if not is_surely_larger(result, max_bytes) and _json_bytes(result) <= max_bytes:
         return [result]
     result = _bounded(result, max_bytes)
     # Which part is stored first, and makes the version, is open: the columns stand in each.

@@ -133,7 +133,7 @@ def _for_us(line: str) -> Iterator[str]:
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 
 
-@lru_cache(maxsize=64)  # the pages of a crawl ask for the same few policies; a large one takes some 10 ms
+@lru_cache(maxsize=16)  # pages ask for the same few policies; the largest take some 10 ms to read, and 10 MB
 def _parsed(body: str, origin: str) -> RobotsPolicy:
     rules = Protego.parse(body.removeprefix("\ufeff"))
     delay = rules.crawl_delay(PRODUCT_TOKEN)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.urls import WebUrl
 
 _REMEMBERED: Final = 256
+_REMEMBERED_CHARACTERS: Final = 8_000_000
 
 
 class RobotsRules:
@@ -106,5 +107,8 @@ class RobotsRules:
         seconds = self._remember_seconds if available else min(self._retry_seconds, self._remember_seconds)
         self._remembered[origin] = (self._clock() + seconds, answer)
         self._remembered.move_to_end(origin)
-        while len(self._remembered) > _REMEMBERED:
+        while len(self._remembered) > _REMEMBERED or self._characters() > _REMEMBERED_CHARACTERS:
             self._remembered.popitem(last=False)
+
+    def _characters(self) -> int:
+        return sum(len(answer.body) for _, answer in self._remembered.values())
