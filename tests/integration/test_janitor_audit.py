@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from janitor.tasks.provide_places import ProvidePlaces
 from janitor.tasks.remove_strays import RemoveStrays
+from native.postgres_programs import psql
 from shared.clock import new_id
 from shared.lifecycle import wait_or_stop
 from shared.postgres.repairs import PostgresRepairs
+from shared.postgres.sql import queries
 from shared.postgres.upkeep_audit import PostgresAudit
 from shared.vectors import ALIAS, SearchMode, SearchQuery
 from support.audits import (
@@ -305,3 +309,41 @@ async def test_what_weaviate_lost_of_its_places_is_made_again(
     assert await task.run_once() == {"made": 1}
     assert await task.run_once() == {"made": 0}
     assert await vectors.search(TENANT, SearchQuery(mode=SearchMode.KEYWORD, text="any")) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "arguments", "index"),
+    [
+        ("audit_watch", "changed_versions", ("later", "id", 30.0, 500), "document_versions_activated"),
+        ("objects", "active_after", ("tenant", "collection", "id", 100), "objects_audited|objects_pkey"),
+        (
+            "repairs",
+            "next_of_tenant",
+            ("tenant", "collection", "id", "now", 100),
+            "objects_audited|objects_pkey",
+        ),
+    ],
+)
+async def test_what_is_asked_each_turn_is_served_by_an_index_in_its_order(
+    pipeline: Pipeline, database: Database, table: str, name: str, arguments: tuple[object, ...], index: str
+) -> None:
+    made = await add_content(pipeline.database, documents=2000, chunks_each=5)
+    for analyzed in ("objects", "document_versions", "sources"):
+        psql(database.owner_url, f"ANALYZE {analyzed};")
+    now = await pipeline.value("SELECT now()")
+    values = {
+        "tenant": DEFAULT_TENANT,
+        "collection": COLLECTION,
+        "id": made.object_ids[0],
+        "now": now,
+        "later": now - timedelta(minutes=1),
+    }
+    given = [values.get(value, value) if isinstance(value, str) else value for value in arguments]
+    async with pipeline.database.transaction() as connection:
+        if table != "audit_watch":
+            await connection.execute(queries("objects")["walk_in_order"])
+        rows = await connection.fetch(f"EXPLAIN (COSTS OFF) {queries(table)[name]}", *given)
+    plan = "\n".join(row[0] for row in rows)
+    assert re.search(f"Index Scan using ({index})", plan), plan
+    assert "Seq Scan on objects" not in plan
+    assert "objects_of_source" not in plan

@@ -9,6 +9,7 @@ from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from native.postgres_programs import execute, psql
 from support.client import until
 
 if TYPE_CHECKING:
@@ -88,6 +89,16 @@ class Truth:
             row["place"]: row["count"] for row in await self.rows(LEFT_OF_SOURCE, source_id) if row["count"]
         }
 
+    async def dump(self) -> str:
+        """A backup, as ``pg_dump`` writes it."""
+        url = self.stack.file.database_url
+        return await asyncio.to_thread(execute, "pg_dump", ["--clean", "--if-exists", f"--dbname={url}"], {})
+
+    async def restore(self, backup: str) -> None:
+        """Bring the database back to a backup while everybody is at work, in one transaction."""
+        url = self.stack.file.database_url
+        await asyncio.to_thread(psql, url, f"BEGIN;\n{backup}\nCOMMIT;")
+
     # Weaviate
 
     async def objects(self, **where: str) -> list[dict[str, Any]]:
@@ -148,6 +159,21 @@ class Truth:
         path = f"/v1/schema/{await self._collection()}/shards/{TENANT}"
         await self._weaviate("PUT", path, json={"status": status})
 
+    async def change_object(self, object_id: str, properties: dict[str, str]) -> None:
+        """Change properties of an object behind everybody's back."""
+        name = await self._collection()
+        changed = {"class": name, "tenant": TENANT, "id": object_id, "properties": properties}
+        await self._weaviate("PATCH", f"/v1/objects/{name}/{object_id}", json=changed)
+
+    async def lose(self, what: str) -> None:
+        """Take the ``collection``, the ``tenant`` or the ``alias`` away."""
+        name = await self._collection()
+        if what == "tenant":
+            await self._weaviate("DELETE", f"/v1/schema/{name}/tenants", json=[TENANT])
+        else:
+            path = f"/v1/schema/{name}" if what == "collection" else "/v1/aliases/Chunks"
+            await self._weaviate("DELETE", path)
+
     async def _collection(self) -> str:
         """What the alias stands for: not everywhere does Weaviate take the alias itself."""
         name: str = (await self._weaviate("GET", "/v1/aliases/Chunks"))["class"]
@@ -156,7 +182,7 @@ class Truth:
     async def _is_provided(self) -> bool:
         """Whether collection, alias and tenant are there; an empty Weaviate has none of them."""
         alias = await self._ask("GET", "/v1/aliases/Chunks")
-        if alias is None:
+        if alias is None or await self._ask("GET", f"/v1/schema/{alias['class']}") is None:
             return False
         return await self._ask("GET", f"/v1/schema/{alias['class']}/tenants/{self._tenant}") is not None
 

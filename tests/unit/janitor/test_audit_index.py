@@ -36,7 +36,7 @@ class FakeRows:
 
     served: set[UUID] = field(default_factory=set)
     known: set[UUID] = field(default_factory=set)
-    described: dict[UUID, VectorObject] = field(default_factory=dict)
+    leaving: set[UUID] = field(default_factory=set)
     noted: dict[UUID, str] = field(default_factory=dict)
     advanced: list[tuple[UUID | None, int, int]] = field(default_factory=list)
     after: UUID | None = None
@@ -46,8 +46,9 @@ class FakeRows:
         return [replace(PLACE, after=self.after)]
 
     async def active(self, place: Place, *, at_most: int) -> list[Served]:
-        ids = sorted(key for key in self.served if place.after is None or key > place.after)[:at_most]
-        return [served(self.described.get(key) or object_of(key)) for key in ids]
+        active = self.served | self.leaving
+        ids = sorted(key for key in active if place.after is None or key > place.after)[:at_most]
+        return [replace(served(object_of(key)), is_live=key in self.served) for key in ids]
 
     async def strangers(self, place: Place, object_ids: Collection[UUID]) -> list[UUID]:
         return sorted(set(object_ids) - self.served - self.known)
@@ -114,7 +115,9 @@ async def vectors() -> MemoryVectorStore:
 
 def object_of(object_id: UUID, **fields: Any) -> VectorObject:
     """All ids of an object are its own, unless said otherwise."""
-    values: dict[str, Any] = dict.fromkeys(("object_id", "chunk_id", "source_id", "document_id", "batch_id"), object_id) | {"type": "web", "language": "en", "text": "text", "vector": np.array([1.0, 2.0], dtype=np.float32)}
+    values: dict[str, Any] = dict.fromkeys(
+        ("object_id", "chunk_id", "source_id", "document_id", "batch_id"), object_id
+    ) | {"type": "web", "language": "en", "text": "text", "vector": np.array([1.0, 2.0], dtype=np.float32)}
     return VectorObject(**values | fields)
 
 
@@ -239,6 +242,19 @@ async def test_an_index_that_lost_everything_is_walked_to_the_end_in_one_turn(
     assert await audit(rows, vectors).run_once() == {"broken": 22, "orphans": 0}
     assert set(rows.noted) == rows.served
     assert set(rows.noted.values()) == {"missing"}
+
+
+async def test_objects_of_a_source_that_goes_are_neither_missed_nor_orphans(
+    vectors: MemoryVectorStore,
+) -> None:
+    ids = await put(vectors, 12)
+    rows = FakeRows(served=set(ids[9:]), leaving={*ids[:9], new_id()})
+    task = audit(rows, vectors)
+    turns = [await task.run_once() for _ in range(3)]
+    assert turns == [{"broken": 0, "orphans": 0}] * 3
+    assert rows.noted == {}
+    assert rows.after is None, "a page of what is leaving is no end of the walk"
+    assert await vectors.existing(COLLECTION, TENANT, ids) == set(ids)
 
 
 @pytest.mark.parametrize("name", ["chunk_id", "source_id", "document_id", "batch_id", "type"])

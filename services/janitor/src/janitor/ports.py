@@ -266,7 +266,7 @@ class AuditRows(Protocol):
         ...
 
     async def active(self, place: Place, *, at_most: int) -> list[Served]:
-        """The next objects that Weaviate must have."""
+        """The next active objects: Weaviate must have those of live sources."""
         ...
 
     async def strangers(self, place: Place, object_ids: Collection[UUID]) -> list[UUID]:

@@ -37,10 +37,14 @@ WHERE w.full_since IS NOT NULL AND NOT EXISTS (
     WHERE t.deleted_at IS NULL AND (a.whole_round_began_at IS NULL OR a.whole_round_began_at < w.full_since))
 RETURNING w.is_single;
 
+-- name: cursor
+SELECT changed_at, changed_id FROM audit_watch;
+
 -- name: changed_versions
--- Versions that are served since the cursor, the oldest first. Younger ones than $1 seconds wait: a transaction that
+-- Versions that are served since the cursor, the oldest first. Younger ones than $3 seconds wait: a transaction that
 -- is still under way may bear an earlier time than one that has committed.
 SELECT v.id, v.activated_at, v.source_id, v.document_id, v.chunk_count
-FROM audit_watch w JOIN document_versions v ON v.is_active AND (v.activated_at, v.id) > (w.changed_at, w.changed_id)
-WHERE v.activated_at < now() - make_interval(secs => $1)
-ORDER BY v.activated_at, v.id LIMIT $2;
+FROM document_versions v
+WHERE v.is_active AND (v.activated_at, v.id) > ($1::timestamptz, $2::uuid)
+  AND v.activated_at < now() - make_interval(secs => $3)
+ORDER BY v.activated_at, v.id LIMIT $4;

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from asyncpg import Record
+
     from shared.contracts.caller import Caller
     from shared.postgres.database import Connection, Database
 
@@ -98,10 +100,11 @@ class PostgresRebuilds:
                 if not row["waiting"]:
                     await connection.execute(rebuilds["finish"], rebuild_id)
                 return 0
-            [found] = await connection.fetch(queries("repairs")["note_rebuild"], rebuild_id, at_most)
-            last = found["last"] if found["objects"] == at_most else None
-            await connection.execute(rebuilds["advance"], rebuild_id, found["objects"], last)
-            return int(found["objects"])
+            next_ones = await _next(connection, row, at_most)
+            await connection.execute(queries("repairs")["note_rebuild"], rebuild_id, next_ones)
+            last = next_ones[-1] if len(next_ones) == at_most else None
+            await connection.execute(rebuilds["advance"], rebuild_id, len(next_ones), last)
+            return len(next_ones)
 
         return await self._database.run(work)
 
@@ -113,3 +116,22 @@ class PostgresRebuilds:
             return int(status.rpartition(" ")[2])
 
         return await self._database.run(work)
+
+
+async def _next(connection: Connection, rebuild: Record, at_most: int) -> list[UUID]:
+    """The next objects in the current collection."""
+    current = await connection.fetchrow(queries("collections")["current"])
+    if current is None:
+        return []
+    whole = rebuild["source_id"] is None
+    if whole:
+        await connection.execute(queries("objects")["walk_in_order"])
+    rows = await connection.fetch(
+        queries("repairs")["next_of_tenant" if whole else "next_of_source"],
+        rebuild["tenant_id"] if whole else rebuild["source_id"],
+        current["name"],
+        rebuild["noted_up_to"],
+        rebuild["requested_at"],
+        at_most,
+    )
+    return [row["object_id"] for row in rows]

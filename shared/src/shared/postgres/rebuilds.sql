@@ -25,7 +25,7 @@ SELECT id FROM rebuilds WHERE finished_at IS NULL ORDER BY requested_at;
 
 -- name: hold
 -- One that nobody else is at, and how many of its objects wait.
-SELECT r.noted_up_to, (SELECT count(*) FROM repairs p WHERE p.rebuild_id = r.id)::integer AS waiting
+SELECT r.tenant_id, r.source_id, r.requested_at, r.noted_up_to, (SELECT count(*) FROM repairs p WHERE p.rebuild_id = r.id)::integer AS waiting
 FROM rebuilds r WHERE r.id = $1 AND r.finished_at IS NULL FOR UPDATE SKIP LOCKED;
 
 -- name: advance

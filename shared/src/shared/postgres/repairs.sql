@@ -14,22 +14,25 @@ WITH broken AS (
 SELECT b.kind, count(*)::integer AS broken, count(n.object_id)::integer AS noted
 FROM broken b LEFT JOIN noted n ON n.object_id = b.object_id GROUP BY b.kind;
 
+-- name: next_of_tenant
+-- What a rebuild of everything replaces next: served since before it was asked for ($4), by id.
+SELECT o.object_id FROM objects o
+WHERE o.tenant_id = $1 AND o.collection = $2 AND o.object_id > $3 AND o.state = 'active' AND o.created_at < $4
+ORDER BY o.object_id LIMIT $5;
+
+-- name: next_of_source
+-- The same of one source. Its objects are sorted for each slice, which costs less than walking over the tenant's.
+SELECT o.object_id FROM objects o
+WHERE o.source_id = $1 AND o.collection = $2 AND o.object_id > $3 AND o.state = 'active' AND o.created_at < $4
+ORDER BY o.object_id LIMIT $5;
+
 -- name: note_rebuild
--- The next objects of a rebuild, by id: those that were there when it was asked for. Broken ones are noted already.
-WITH next AS (
-    SELECT o.object_id, o.tenant_id, o.source_id, o.document_id, o.chunk_id, o.collection
-    FROM rebuilds b JOIN collections c ON c.is_current
-    JOIN objects o ON o.tenant_id = b.tenant_id AND o.collection = c.name AND o.object_id > b.noted_up_to
-        AND (b.source_id IS NULL OR o.source_id = b.source_id)
-    JOIN sources s ON s.id = o.source_id AND s.status = 'live'
-    WHERE b.id = $1 AND o.state = 'active' AND o.created_at < b.requested_at
-    ORDER BY o.object_id LIMIT $2
-), noted AS (
-    INSERT INTO repairs (object_id, tenant_id, source_id, document_id, chunk_id, collection, kind, rebuild_id)
-    SELECT object_id, tenant_id, source_id, document_id, chunk_id, collection, 'rebuild', $1 FROM next
-    ON CONFLICT DO NOTHING
-)
-SELECT count(*)::integer AS objects, (SELECT object_id FROM next ORDER BY object_id DESC LIMIT 1) AS last FROM next;
+-- Broken ones are noted already.
+INSERT INTO repairs (object_id, tenant_id, source_id, document_id, chunk_id, collection, kind, rebuild_id)
+SELECT o.object_id, o.tenant_id, o.source_id, o.document_id, o.chunk_id, o.collection, 'rebuild', $1
+FROM objects o JOIN sources s ON s.id = o.source_id AND s.status = 'live'
+WHERE o.object_id = ANY ($2::uuid[]) AND o.state = 'active'
+ON CONFLICT DO NOTHING;
 
 -- name: drop_obsolete
 -- The broken object is not served any more: nothing is left to repair.

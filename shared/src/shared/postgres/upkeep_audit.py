@@ -37,7 +37,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """An object that is served, as its row describes it; ``type`` is its source's."""
+    """An active object, as its row describes it.
+
+    Attributes:
+        type: its source's.
+        is_live: whether its source is; one that is being removed may have lost it already.
+    """
 
     object_id: UUID
     chunk_id: UUID
@@ -45,6 +50,7 @@ class Served:
     document_id: UUID
     batch_id: UUID
     type: str
+    is_live: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,10 @@ class PostgresAudit:
         return await self._database.run(work)
 
     async def active(self, place: Place, *, at_most: int) -> list[Served]:
-        """The next objects, by id, that Weaviate must have there."""
+        """The next active objects there, by id: Weaviate must have those of live sources."""
 
         async def work(connection: Connection) -> list[Served]:
+            await connection.execute(queries("objects")["walk_in_order"])
             rows = await connection.fetch(
                 queries("objects")["active_after"],
                 place.tenant_id,

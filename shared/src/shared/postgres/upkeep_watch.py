@@ -163,8 +163,16 @@ class PostgresWatch:
         """Versions that came to be served since the last time and at least so long ago, the oldest first."""
 
         async def work(connection: Connection) -> list[ChangedVersion]:
+            watch = queries("audit_watch")
+            cursor = await connection.fetchrow(watch["cursor"])
+            if cursor is None:
+                return []
             rows = await connection.fetch(
-                queries("audit_watch")["changed_versions"], settled_seconds, at_most
+                watch["changed_versions"],
+                cursor["changed_at"],
+                cursor["changed_id"],
+                settled_seconds,
+                at_most,
             )
             return [
                 ChangedVersion(

@@ -9,7 +9,8 @@ import structlog
 from janitor.core.auditing import altered, common_slice
 
 if TYPE_CHECKING:
-    from janitor.core.auditing import Slice
+    from uuid import UUID
+
     from janitor.ports import AuditRows, StoreWatch, WatchRows
     from janitor.usecases.check_objects import CheckObjects
     from shared.postgres.upkeep_audit import Place
@@ -88,22 +89,23 @@ class AuditIndex:
     async def _visit(self, place: Place, changes: Counter[str]) -> int:
         """Compare slices of a place until one is sound; returns how many objects the sound one had, at least 1."""
         for _ in range(self._options.slices_per_turn):
-            part, broken = await self._compare(place, changes)
-            sound = len(part.expected) - broken
-            if part.upper is None or sound * 2 > len(part.expected):
-                return max(1, sound, len(part.stored))
-            place = replace(place, after=part.upper)
+            upper, expected, sound = await self._compare(place, changes)
+            if upper is None or sound * 2 > expected:
+                return max(1, sound)
+            place = replace(place, after=upper)
         return 1
 
-    async def _compare(self, place: Place, changes: Counter[str]) -> tuple[Slice, int]:
+    async def _compare(self, place: Place, changes: Counter[str]) -> tuple[UUID | None, int, int]:
+        """Compare one slice; returns where it ends, how many objects it must have, and how many are sound."""
         limit, check = self._options.at_once, self._check
-        expected = {one.object_id: one for one in await self._rows.active(place, at_most=limit)}
+        active = {one.object_id: one for one in await self._rows.active(place, at_most=limit)}
         stored = {one.object_id: one for one in await check.stored(place, at_most=limit)}
-        part = common_slice(list(stored), list(expected), limit=limit)
+        part = common_slice(list(stored), list(active), limit=limit)
         orphans = await check.delete_strangers(place, part.unexpected)
-        absent = part.absent - await check.existing(place, part.absent)
-        hollow = await check.not_findable(place, part.present | (part.absent - absent))
-        lying = {key for key in part.present - hollow if altered(stored[key], expected[key])}
+        live = {key for key in part.expected if active[key].is_live}
+        absent = (part.absent & live) - await check.existing(place, part.absent & live)
+        hollow = await check.not_findable(place, live - absent)
+        lying = {key for key in part.present & live - hollow if altered(stored[key], active[key])}
         broken = await check.note(
             dict.fromkeys(absent, "missing")
             | dict.fromkeys(hollow, "hollow")
@@ -112,4 +114,4 @@ class AuditIndex:
         changes["broken"] += broken.noted
         changes["orphans"] += orphans
         await self._rows.advance(place, after=part.upper, missing=broken.broken, orphans=orphans)
-        return part, broken.broken
+        return part.upper, len(live), len(live) - broken.broken
