@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MODES: Final = ("keyword", "keyword", "hybrid", "vector")
 FULL: Final = 50
+PRYING_SHARE: Final = 0.05
 PAUSE_SECONDS: Final = 0.15
 AT_ONCE: Final = 8
 TRY_SECONDS: Final = 8.0
@@ -33,6 +34,7 @@ class Probe:
         session: an open HTTP session.
         urls: of the gateways.
         served: what may be shown.
+        theirs: a word that only another tenant may find.
         seed: decides what is asked for.
 
     Attributes:
@@ -42,11 +44,12 @@ class Probe:
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, urls: Sequence[str], *, served: Served, seed: int
+        self, session: aiohttp.ClientSession, urls: Sequence[str], *, served: Served, theirs: str, seed: int
     ) -> None:
         self._session = session
         self._urls = list(urls)
         self._served = served
+        self._theirs = theirs
         self._dice = random.Random(f"probe {seed}")
         self._seen_at: dict[str, float] = {}
         self.counts: Counter[str] = Counter()
@@ -59,14 +62,28 @@ class Probe:
             BrokenPromiseError: P3.
         """
         while True:
-            if self._served.documents:
+            if self._dice.random() < PRYING_SHARE:
+                await self._pry(self._dice.choice(MODES))
+            elif self._served.documents:
                 document = self._dice.choice(list(self._served.documents))
                 await self.ask(document, self._dice.choice(MODES))
             await asyncio.sleep(PAUSE_SECONDS)
 
+    async def _pry(self, mode: str) -> None:
+        """Ask for what another tenant has."""
+        began = time.monotonic()
+        hits = await self._search(self._theirs, mode)
+        if hits is None:
+            return
+        self.counts["for what another tenant has"] += 1
+        if wrong := self._served.wrong(hits, began=began, ended=time.monotonic()):
+            raise BrokenPromiseError("P3", wrong[0], (f"{mode} search for {self._theirs!r}", *wrong[1:]))
+
     async def everything(self) -> None:
         """Look for each document once more, now that all is quiet: whoever is missing now is lost."""
         self.shaken_at = -NEVER
+        for mode in dict.fromkeys(MODES):
+            await self._pry(mode)
         documents = list(self._served.documents)
         for at in range(0, len(documents), AT_ONCE):
             await asyncio.gather(*map(self._ask_patiently, documents[at : at + AT_ONCE]))

@@ -120,11 +120,11 @@ class Round:
             postgres = await life.enter_async_context(
                 asyncpg.create_pool(self._stack.inner.file.database_url, min_size=0, max_size=3)
             )
-            await stranger.plant(postgres, options.seed)
+            theirs = await stranger.plant(postgres, options.seed)
             urls = self._stack.gateways
             served = Served()
             client = PatientClient(session, urls, deadline=self._deadline)
-            probe = Probe(session, urls, served=served, seed=options.seed)
+            probe = Probe(session, urls, served=served, theirs=theirs, seed=options.seed)
             faults = Faults(stack=self._stack, disorder=self._disorder, probe=probe)
             life.push_async_callback(faults.thaw)
             self.figures.searches, self.figures.waits = probe.counts, client.waits
