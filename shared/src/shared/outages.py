@@ -23,10 +23,19 @@ class Outage:
         activity: what waits, verb first, for log lines (``renew_lease``).
         first_seconds: the pause after the first failure; it doubles with each further one.
         longest_seconds: the longest pause.
+        aloud: False for loops of which there are many at once, each of which would say the same.
     """
 
-    def __init__(self, *, activity: str, first_seconds: float = 0.5, longest_seconds: float = 15.0) -> None:
+    def __init__(
+        self,
+        *,
+        activity: str,
+        first_seconds: float = 0.5,
+        longest_seconds: float = 15.0,
+        aloud: bool = True,
+    ) -> None:
         self._activity = activity
+        self._aloud = aloud
         self._first_seconds = first_seconds
         self._longest_seconds = longest_seconds
         self._tries = 0
@@ -45,7 +54,7 @@ class Outage:
         """
         if not self._tries:
             self._since = time.monotonic()
-        news = error.dependency != self._dependency
+        news = self._aloud and error.dependency != self._dependency
         self._dependency = error.dependency
         self._tries += 1
         (_log.warning if news else _log.debug)(
@@ -60,7 +69,7 @@ class Outage:
         """A try succeeded."""
         if not self._tries:
             return
-        _log.info(
+        (_log.info if self._aloud else _log.debug)(
             "dependency_answers_again",
             activity=self._activity,
             dependency=self._dependency,

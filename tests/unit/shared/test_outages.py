@@ -61,3 +61,11 @@ def test_the_next_outage_begins_with_the_short_pause() -> None:
 def test_it_counts_as_far_as_an_outage_lasts() -> None:
     outage = Outage(activity="test_loops", first_seconds=1.0, longest_seconds=30.0)
     assert all(outage.failed(DOWN) <= 36.0 for _ in range(5_000))
+
+
+def test_one_of_many_is_silent() -> None:
+    outage = Outage(activity="test_loops", aloud=False)
+    with capture_logs() as log:
+        outage.failed(DOWN)
+        outage.over()
+    assert told(log) == []

@@ -125,7 +125,10 @@ class Following:
         """
         limits = self._limits
         outage = Outage(
-            activity="follow_run", first_seconds=limits.poll_seconds, longest_seconds=_LONGEST_PAUSE_SECONDS
+            activity="follow_run",
+            first_seconds=limits.poll_seconds,
+            longest_seconds=_LONGEST_PAUSE_SECONDS,
+            aloud=False,
         )
         told: Changed | None = None
         started = spoken = monotonic()
