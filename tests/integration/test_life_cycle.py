@@ -366,6 +366,8 @@ class LifeCycle(RuleBasedStateMachine):
             self.open_batch(where)
         self.kill_consumer(where)
         self.adopt(1 - where)
+        # What the dead one has recorded may never have been written.
+        self.activate(1 - where)
 
     @precondition(knows_any)
     @rule(where=place)
