@@ -102,7 +102,7 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.sources.update(ID, name="n", group_id=ID, crawl=crawl)
     yield lambda: on.sources.delete(ID, force=True)
     yield lambda: on.sources.sync(ID)
-    yield lambda: on.sources.pages(ID, status=JobStatus.FAILED)
+    yield lambda: on.sources.pages(ID, status="held")
     yield lambda: on.sources.columns(ID)
     yield lambda: on.upload(file, group_id=ID, title="t", version_label="v")
     yield lambda: on.documents.list(source_id=ID, group_id=ID, status="active", q="x")
@@ -114,6 +114,8 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.runs.list(status=JobStatus.FAILED, source_id=ID)
     yield lambda: on.runs.get(ID)
     yield lambda: anext(on.runs.events(ID))
+    yield lambda: on.runs.prunes(state="held", source_id=ID)
+    yield lambda: on.runs.decide_prune(ID, approve=True)
     yield lambda: on.jobs.list(status=JobStatus.FAILED, type="page", parent_id=ID)
     yield lambda: on.jobs.get(ID)
     yield lambda: on.jobs.start("crawler", {"url": "https://x.test/"})
@@ -136,6 +138,8 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield on.system.stats
     yield on.system.get
     yield on.system.ledger
+    yield lambda: on.system.dead_messages(topic="ingest.task")
+    yield lambda: on.system.dead_message(ID)
     yield on.system.health
     yield on.system.ready
 

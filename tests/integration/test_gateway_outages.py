@@ -120,7 +120,9 @@ async def test_an_upload_under_way_is_finished_before_it_ends(gateway: Gateway, 
     go_on = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
-        yield b'--XX\r\nContent-Disposition: form-data; name="file"; filename="a.md"\r\n\r\n' + b"x" * 3_000_000
+        yield (
+            b'--XX\r\nContent-Disposition: form-data; name="file"; filename="a.md"\r\n\r\n' + b"x" * 3_000_000
+        )
         await go_on.wait()
         yield b"the end\r\n--XX--\r\n"
 

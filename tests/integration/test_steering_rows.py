@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
+from shared.clock import new_id
 from shared.errors import ErrorCode
 from shared.postgres.intake_errors import AlreadyRetriedError, NotFailedError
+from shared.postgres.upkeep_jobs import PostgresJobUpkeep, Retried
 from support.lost_answers import lose_first_answer
 from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from uuid import UUID
+    from collections.abc import AsyncIterator, Coroutine
 
     from support.databases import Database
 
@@ -117,3 +120,68 @@ async def test_a_second_retry_of_a_crawl_is_told_apart_from_one_that_never_faile
 async def test_first_requests_of_a_tenant_share_the_default_group(pipeline: Pipeline) -> None:
     await asyncio.gather(*(pipeline.upload(f"{n}.md", str(n).encode()) for n in range(8)))
     assert await pipeline.value("SELECT count(*) FROM groups") == 1
+
+
+# A person, several people and several janitors
+
+
+async def test_whoever_retries_at_once_runs_a_job_once(pipeline: Pipeline) -> None:
+    failed = [await failed_upload(pipeline, f"{n}.md") for n in range(6)]
+    await pipeline.rows("UPDATE failed_jobs SET next_retry_at = now() - interval '1 second'")
+    janitors = [PostgresJobUpkeep(database=pipeline.database) for _ in range(2)]
+
+    def one(job_id: UUID) -> Coroutine[Any, Any, object]:
+        return pipeline.intake.retry(caller=CALLER, job_id=job_id)
+
+    answers = await asyncio.gather(
+        *(one(job_id) for job_id in failed),
+        *(one(job_id) for job_id in failed),
+        pipeline.intake.retry_many(caller=CALLER),
+        pipeline.intake.retry_many(caller=CALLER, ids=failed),
+        pipeline.intake.retry_many(caller=CALLER, error_code=ErrorCode.CORRUPT_FILE),
+        *(janitor.retry_due(at_most=10) for janitor in janitors),
+        return_exceptions=True,
+    )
+    problems = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert all(isinstance(problem, AlreadyRetriedError) for problem in problems)
+    done = sum(isinstance(answer, UUID) for answer in answers)
+    done += sum(answer for answer in answers if isinstance(answer, int))
+    done += sum(answer.retried for answer in answers if isinstance(answer, Retried))
+    assert done == len(failed)
+    rows = await pipeline.rows("SELECT status, retries, epoch, attempt FROM jobs")
+    assert {tuple(row) for row in rows} == {("queued", 1, 2, 1)}
+    assert await pipeline.value("SELECT count(*) FROM failed_jobs") == 0
+    assert len(await pipeline.work()) <= len(failed)
+    await pipeline.assert_balanced()
+
+
+async def test_all_of_a_class_and_nothing_else_is_retried(pipeline: Pipeline) -> None:
+    corrupt = await failed_upload(pipeline)
+    upload = await pipeline.upload("b.md", b"b")
+    (claim,) = await pipeline.work()
+    await pipeline.store(pipeline.failure(claim, ErrorCode.ENCRYPTED, retryable=False))
+    assert await pipeline.intake.retry_many(caller=CALLER, error_code=ErrorCode.ENCRYPTED) == 1
+    assert await pipeline.intake.retry_many(caller=CALLER, error_code=ErrorCode.ENCRYPTED) == 0
+    (left,) = await pipeline.rows("SELECT id FROM failed_jobs")
+    assert left["id"] == corrupt
+    assert await pipeline.value("SELECT status FROM jobs WHERE id = $1", upload.run_id) == "queued"
+
+
+# Results of jobs that are not there
+
+
+async def test_a_result_of_a_job_that_never_was_is_told_apart_from_one_of_a_removed_source(
+    pipeline: Pipeline,
+) -> None:
+    upload = await pipeline.upload("a.md", b"a")
+    (claim,) = await pipeline.work()
+    result = pipeline.file(claim, "text")
+    never = msgspec.structs.replace(result, job_id=new_id(), payload={})
+    await pipeline.intake.delete_source(caller=CALLER, source_id=upload.source_id, force=True)
+    await pipeline.rows("DELETE FROM jobs")
+    stored = await pipeline.store(result, never)
+    assert set(stored.late) == {result.job_id, never.job_id}
+    assert stored.unknown == [never.job_id]
+    assert not await pipeline.claims.never_was(result.job_id, upload.source_id)
+    assert await pipeline.claims.never_was(result.job_id, None)
+    assert await pipeline.claims.never_was(result.job_id, new_id())

@@ -263,6 +263,14 @@ class PipelineSettings(PostgresSettings):
         5,
         description="times that a job may lose its owner before it fails as lease_lost or parser_crashed",
     )
+    prune_hold_pages: Annotated[int, Field(ge=0)] = Field(
+        20,
+        description="documents that a crawl may find gone without asking a person, however large their share",
+    )
+    prune_hold_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5,
+        description="share of a source's documents (0 to 1) that a crawl may find gone without asking a person",
+    )
     announce_again_seconds: PositiveFloat = Field(
         60.0,
         description="seconds after which a job that was announced but not claimed is announced again",

@@ -46,6 +46,15 @@ class Reason(StrEnum):
     CANONICAL = "canonical"
 
 
+class PruneState(StrEnum):
+    """Of documents that a run found gone and did not retire at once."""
+
+    HELD = "held"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+
+
 class Handler(StrEnum):
     """Who works on a unit of ingestion work."""
 

@@ -29,6 +29,27 @@ RETIRING: Final = frozenset({Reason.GONE, Reason.ROBOTS, Reason.CANONICAL, Reaso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PruneLimits:
+    """When so much of a source is gone that a person shall say whether it really is.
+
+    Attributes:
+        pages: a run that misses no more documents than these retires them.
+        share: nor does one ask that misses no larger part of what is served, 0 to 1.
+    """
+
+    pages: int = 20
+    share: float = 0.5
+
+    def hold(self, missed: int, served: int) -> bool:
+        """Whether the documents are kept until somebody decides: both limits are exceeded."""
+        return missed > self.pages and missed > self.share * served
+
+
+#: Where no settings say otherwise.
+USUAL_PRUNE_LIMITS: Final = PruneLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
     """The job's row, as locked."""
 

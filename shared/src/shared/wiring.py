@@ -16,6 +16,7 @@ from shared.postgres.database import Database, Timeouts
 from shared.queue.errors import QueueUnavailableError
 from shared.queue.health import ping
 from shared.retry import RetryPolicy
+from shared.verdicts import PruneLimits
 from shared.windows import Limits
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ def retry_policy(settings: PipelineSettings) -> RetryPolicy:
         dead_retries_max=settings.dead_retries_max,
         max_seconds=settings.retry_max_seconds,
     )
+
+
+def prune_limits(settings: PipelineSettings) -> PruneLimits:
+    """How much of a source may be gone before a person is asked."""
+    return PruneLimits(pages=settings.prune_hold_pages, share=settings.prune_hold_share)
 
 
 class Watching(Protocol):

@@ -12,6 +12,8 @@ from shared.errors import DependencyUnavailableError
 from shared.net.resolver import HostVerdict
 from shared.postgres.acceptance import AcceptedRun, AcceptedUpload
 from shared.postgres.intake_errors import SourceExistsError
+from shared.postgres.prune_decisions import Decided
+from shared.states import PruneState
 from unit.gateway.rows import an_id, job, source
 
 if TYPE_CHECKING:
@@ -109,6 +111,10 @@ class FakeIntake:
     async def retry_many(self, **arguments: Any) -> int:
         self._note("retry_many", **arguments)
         return 3
+
+    async def decide_prune(self, *, run_id: UUID, approve: bool, **rest: Any) -> Decided:
+        self._note("decide_prune", run_id=run_id, approve=approve, **rest)
+        return Decided(PruneState.APPROVED if approve else PruneState.REJECTED, 30, 30 if approve else 0)
 
     async def rerun(self, **arguments: Any) -> UUID:
         self._note("rerun", **arguments)

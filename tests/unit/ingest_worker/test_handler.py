@@ -44,6 +44,7 @@ CLAIM = Claim(
 class Claims:
     def __init__(self) -> None:
         self.free = {CLAIM.ticket: CLAIM}
+        self.were = {JOB}
         self.done: list[Ticket] = []
         self.returned: list[Ticket] = []
         self.pauses: list[float] = []
@@ -60,6 +61,9 @@ class Claims:
         self.taken.set()
         await self.gate.wait()
         return claimed
+
+    async def never_was(self, job_id: UUID, source_id: UUID | None) -> bool:
+        return job_id not in self.were and source_id != SOURCE
 
     async def delivered(self, tickets: Sequence[Ticket]) -> None:
         if self.outage:
@@ -282,3 +286,28 @@ async def test_a_claim_that_was_committed_during_a_shutdown_is_handed_back() -> 
     with pytest.raises(asyncio.CancelledError):
         await running
     assert bench.claims.returned == [CLAIM.ticket]
+
+
+@pytest.mark.parametrize(
+    ("were", "payload", "dead"),
+    [
+        (set(), {}, True),
+        (set(), {"source_id": str(UUID(int=99))}, True),
+        (set(), {"source_id": str(SOURCE)}, False),
+        ({JOB}, {}, False),
+    ],
+    ids=["never was", "of a source that never was", "removed with its source", "over or taken"],
+)
+async def test_a_job_that_never_was_is_told_apart_from_one_that_is_over(
+    were: set[UUID], payload: dict[str, str], *, dead: bool
+) -> None:
+    bench = Bench()
+    bench.claims.free, bench.claims.were = {}, were
+    message = TaskMessage(
+        job_id=JOB, epoch=1, tenant_id=TENANT, handler=Handler.WEB, attempt=1, payload=payload
+    )
+    body = encode(message)
+    answer = await bench.handler.handle(
+        Delivery(id="0" * 16, body=body, attempts=1, timestamp_ns=0, topic="ingest.task", channel="worker")
+    )
+    assert answer == (DeadLetter(f"There never was a job {JOB}.") if dead else Done())

@@ -13,6 +13,7 @@ from shared.queue import Delivery
 from shared.vectors import VectorsUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
 MESSAGE = DeleteMessage(source_id=new_id(), tenant_id=new_id(), request_id="req-1")
@@ -36,8 +37,21 @@ def delivery(body: bytes) -> Delivery:
     )
 
 
-async def handle(remover: FakeRemover, body: bytes) -> Outcome:
-    return await DeleteHandler(remover=remover, pause_seconds=5.0).handle(delivery(body))
+class FakeSources:
+    """Sources that are or were there."""
+
+    def __init__(self, *known: UUID) -> None:
+        self._known = known
+
+    async def exists(self, source_id: UUID) -> bool:
+        return source_id in self._known
+
+
+async def handle(
+    remover: FakeRemover, body: bytes, *, known: Sequence[UUID] = (MESSAGE.source_id,)
+) -> Outcome:
+    handler = DeleteHandler(remover=remover, sources=FakeSources(*known), pause_seconds=5.0)
+    return await handler.handle(delivery(body))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +67,11 @@ async def test_what_became_of_the_removal_answers_the_message(outcome: Removal, 
     remover = FakeRemover(outcome)
     assert await handle(remover, encode(MESSAGE)) == answer
     assert remover.removed == [MESSAGE.source_id]
+
+
+async def test_a_source_that_never_was_is_no_message_of_ours() -> None:
+    answer = await handle(FakeRemover(Removal.GONE), encode(MESSAGE), known=())
+    assert answer == DeadLetter(f"There never was a source {MESSAGE.source_id}.")
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"{}", b'{"v":2}', b"\xff" * 1000])

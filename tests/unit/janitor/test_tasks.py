@@ -17,11 +17,13 @@ from janitor.tasks.check_ledger import CheckLedger
 from janitor.tasks.delete_objects import DeleteObjects
 from janitor.tasks.delete_sources import DeleteSources
 from janitor.tasks.drop_abandoned import DropAbandoned
+from janitor.tasks.prune_pages import PrunePages
 from janitor.tasks.reclaim_lost import ReclaimLost
 from janitor.tasks.sweep_blobs import SweepBlobs
 from janitor.tasks.trim_versions import TrimVersions
 from shared.blobs.names import BlobKey
 from shared.clock import new_id
+from shared.postgres.prune_decisions import Pruned
 from shared.postgres.upkeep_content import BlobOfRun, KeptVersions
 from shared.postgres.upkeep_figures import Figures
 from shared.postgres.upkeep_objects import Tombstone
@@ -192,6 +194,31 @@ async def test_a_place_that_takes_no_writes_does_not_keep_others_from_being_empt
     del vectors.errors["stuck"]
     assert await task.run_once() == {"deleted": 3}
     assert len(objects.marked) == 6
+
+
+class FakePrunes:
+    """Runs with how many slices they take."""
+
+    def __init__(self, slices: int) -> None:
+        self.runs = {new_id(): slices}
+        self.lost = new_id()
+
+    async def unfinished(self, *, at_most: int) -> list[UUID]:
+        return [self.lost, *self.runs][:at_most]
+
+    async def retire_next(self, run_id: UUID) -> Pruned:
+        if run_id == self.lost:  # its source is being deleted
+            return Pruned()
+        self.runs[run_id] -= 1
+        return Pruned(500, int(self.runs[run_id] == 0), found=True)
+
+
+@pytest.mark.parametrize(("slices", "done"), [(3, (1500, 1)), (9, (2000, 0))])
+async def test_approved_pages_are_retired_in_slices_and_a_turn_ends(
+    slices: int, done: tuple[int, int]
+) -> None:
+    task = PrunePages(prunes=FakePrunes(slices), runs=5, slices=4)
+    assert await task.run_once() == {"retired": done[0], "finished": done[1]}
 
 
 async def test_nothing_is_left_to_delete_where_the_tenant_is_gone() -> None:

@@ -49,6 +49,9 @@ class FakeGateway:
     ready: Json = field(default_factory=lambda: {"status": "up", "reason": None, "dependencies": {}})
     ledger: Json = field(default_factory=shapes.ledger)
     system: Json = field(default_factory=shapes.system)
+    prunes: list[Json] = field(default_factory=list)
+    pages: list[Json] = field(default_factory=list)
+    dead: list[Json] = field(default_factory=list)
     gone_after_reads: int = 0
 
     def refuse(self, path: str, status: int, body: Json | str, times: int = 1, **headers: str) -> None:
@@ -76,6 +79,10 @@ class FakeGateway:
                 web.post("/v1/ingest", self._ingest),
                 web.get("/v1/ingestion-runs", self._runs),
                 web.get("/v1/ingestion-runs/{id}", self._run),
+                web.post("/v1/ingestion-runs/{id}/prune", self._decide),
+                web.get("/v1/prunes", self._prunes),
+                web.get("/v1/sources/{id}/pages", self._pages),
+                web.get("/v1/system/dead-messages", self._dead),
                 web.get("/v1/ingestion-runs/{id}/events", self._events),
                 web.get("/v1/jobs/failed", self._failed),
                 web.post("/v1/jobs/failed/retry", self._retry_many),
@@ -220,6 +227,29 @@ class FakeGateway:
         wanted = request.query.get("source_id")
         found = [run for run in self.runs.values() if wanted in {None, run["source_id"]}]
         return web.json_response(shapes.page(found[::-1], request.query))
+
+    async def _prunes(self, request: web.Request) -> web.Response:
+        found = [item for item in self.prunes if item["state"] == request.query["state"]]
+        return web.json_response(shapes.page(found, request.query))
+
+    async def _pages(self, request: web.Request) -> web.Response:
+        assert request.query["status"] == "held"
+        return web.json_response(shapes.page(self.pages, request.query))
+
+    async def _dead(self, request: web.Request) -> web.Response:
+        wanted = request.query.get("topic")
+        found = [message for message in self.dead if wanted in {None, message["topic"]}]
+        return web.json_response(shapes.page(found, request.query))
+
+    async def _decide(self, request: web.Request) -> web.Response:
+        run_id = request.match_info["id"]
+        (item,) = [item for item in self.prunes if item["run_id"] == run_id]
+        if item["state"] != "held":
+            return _refusal(409, "already_decided", "Somebody has decided already.")
+        approve = (await request.json())["decision"] == "approve"
+        item |= {"state": "approved" if approve else "rejected", "retired": item["pages"] if approve else 0}
+        answer = {name: item[name] for name in ("run_id", "state", "pages", "retired")}
+        return web.json_response(answer, status=202)
 
     async def _run(self, request: web.Request) -> web.Response:
         run = self.runs.get(request.match_info["id"])

@@ -53,6 +53,49 @@ def run(source_id: str | None, status: str = "queued", **changes: Any) -> Json:
         "source_id": source_id,
         "document_id": None,
         "eta_seconds": None,
+        "prune": None,
+        **changes,
+    }
+
+
+def prune(**changes: Any) -> Json:
+    return {
+        "state": "held",
+        "pages": 30,
+        "served": 31,
+        "retired": 0,
+        "noted_at": MOMENT,
+        "decided_at": None,
+        "decided_by": None,
+        "finished_at": None,
+        **changes,
+    }
+
+
+def page_of_source(url: str, **changes: Any) -> Json:
+    return {
+        "url": url,
+        "status": "skipped",
+        "reason": "gone",
+        "depth": 1,
+        "http_status": 404,
+        "content_hash": None,
+        "document_id": new_id(),
+        "fetched_at": MOMENT,
+        **changes,
+    }
+
+
+def dead_message(**changes: Any) -> Json:
+    return {
+        "id": new_id(),
+        "topic": "ingest.task",
+        "channel": "worker",
+        "message_id": "0a1b2c3d4e5f6071",
+        "reason": "TaskMessage: JSON is malformed",
+        "size_bytes": 8,
+        "preview": "not JSON",
+        "created_at": MOMENT,
         **changes,
     }
 

@@ -19,6 +19,8 @@ COMMANDS = [
     ["status"],
     ["search", "x"],
     ["failed"],
+    ["dead"],
+    ["prune"],
     ["retry", "--all"],
     ["sync", "--all"],
     ["reindex", "--all"],
@@ -81,6 +83,49 @@ def test_status_shows_figures_ledger_components_and_runs(gateway: FakeGateway) -
 def test_status_says_loudly_that_the_ledger_is_off(gateway: FakeGateway) -> None:
     gateway.ledger = shapes.ledger(balanced=False)
     assert "NOT BALANCED" in quern(gateway.url, "status").out
+
+
+def test_status_shows_which_runs_wait_for_a_decision(gateway: FakeGateway) -> None:
+    source = gateway.add_source()
+    held = {"run_id": shapes.new_id(), "source_id": source["id"], "source_name": "Guide"}
+    gateway.prunes = [shapes.prune(**held)]
+    ran = quern(gateway.url, "status")
+    assert re.search(rf"{held['run_id']} +Guide +30 of 31", ran.out)
+    assert "quern prune RUN" in ran.out
+
+
+def test_prune_lists_what_a_run_holds_and_decides_once(gateway: FakeGateway) -> None:
+    source = gateway.add_source()
+    run = gateway.add_run(source["id"], "succeeded", type="crawler", prune=shapes.prune())
+    gateway.prunes = [shapes.prune(run_id=run["id"], source_id=source["id"], source_name="Guide")]
+    gateway.pages = [shapes.page_of_source("https://docs.example.org/a")]
+    listed = quern(gateway.url, "prune", run["id"])
+    assert "30 of 31 pages seemed to be gone: held" in listed.out
+    assert re.search(r"https://docs\.example\.org/a +404 +gone", listed.out)
+    assert "1 of 30" in listed.out
+    assert quern(gateway.url, "prune", run["id"], "--approve").out == "30 pages are retired.\n"
+    again = quern(gateway.url, "prune", run["id"], "--reject")
+    assert again.code == 1
+    assert "already_decided" in again.err
+    assert quern(gateway.url, "prune").out == "No pages wait for a decision.\n"
+
+
+def test_a_rejection_tells_that_it_may_be_asked_again(gateway: FakeGateway) -> None:
+    run_id = shapes.new_id()
+    gateway.prunes = [shapes.prune(run_id=run_id, source_id=shapes.new_id(), source_name="Guide")]
+    assert quern(gateway.url, "prune", run_id, "--reject").out.startswith("30 pages are kept.")
+
+
+@pytest.mark.parametrize("words", [["--approve"], [shapes.new_id(), "--approve", "--reject"]])
+def test_a_decision_is_one_and_about_a_run(gateway: FakeGateway, words: list[str]) -> None:
+    assert quern(gateway.url, "prune", *words).code == 2
+
+
+def test_dead_messages_are_listed_with_why_they_are_dead(gateway: FakeGateway) -> None:
+    gateway.dead = [shapes.dead_message(), shapes.dead_message(topic="ingest.result")]
+    ran = quern(gateway.url, "dead", "--topic", "ingest.task")
+    assert re.search(r"ingest\.task .*JSON is malformed +not JSON", ran.out)
+    assert "ingest.result" not in ran.out
 
 
 def test_status_of_a_run_tells_what_it_waits_for(gateway: FakeGateway) -> None:

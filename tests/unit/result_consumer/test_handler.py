@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -35,8 +36,11 @@ def delivery(body: bytes) -> Delivery:
 
 
 class Results:
-    def __init__(self, poison: UUID | None = None, *, down: bool = False) -> None:
+    def __init__(
+        self, poison: UUID | None = None, *, down: bool = False, unknown: Sequence[UUID] = ()
+    ) -> None:
         self.poison = poison
+        self.unknown = unknown
         self.down = down
         self.stored: list[ResultMessage] = []
 
@@ -46,7 +50,9 @@ class Results:
         if any(m.job_id == self.poison and m.failure is None for m in messages):
             raise ValueError("poison")
         self.stored += messages
-        return Stored(indexing=[m.job_id for m in messages if m.failure is None])
+        known = [m for m in messages if m.job_id not in self.unknown]
+        unknown = [m.job_id for m in messages if m.job_id in self.unknown]
+        return Stored(indexing=[m.job_id for m in known if m.failure is None], late=unknown, unknown=unknown)
 
 
 class Bench:
@@ -71,6 +77,13 @@ async def test_a_stored_result_goes_on_to_indexing() -> None:
 
 async def test_noise_is_a_dead_letter() -> None:
     assert isinstance(await Bench(Results()).handler.handle(delivery(b"{}")), DeadLetter)
+
+
+async def test_a_result_of_a_job_that_never_was_is_a_dead_letter_and_the_others_are_stored() -> None:
+    bench = Bench(Results(unknown=[UUID(int=2)]))
+    answers = await asyncio.gather(*(bench.handler.handle(delivery(encode(message(n)))) for n in (1, 2, 3)))
+    assert answers == [Done(), DeadLetter(f"There never was a job {UUID(int=2)}."), Done()]
+    assert set(bench.staged) == {UUID(int=1), UUID(int=3)}
 
 
 async def test_a_database_that_is_away_is_nobodys_failure() -> None:

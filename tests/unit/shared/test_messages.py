@@ -16,6 +16,7 @@ from shared.contracts.messages import (
     TaskMessage,
     decode,
     encode,
+    source_named,
 )
 from shared.states import Handler
 
@@ -92,3 +93,45 @@ def test_a_part_beyond_its_set_is_refused() -> None:
     body = msgspec.json.encode(msgspec.json.decode(encode(result)) | {"part": 2, "parts": 2})
     with pytest.raises(MalformedMessageError):
         decode(body, ResultMessage)
+
+
+def task_with(payload: bytes) -> bytes:
+    """A task whose payload is this JSON."""
+    body = encode(TASK)
+    return body.replace(msgspec.json.encode(TASK.payload), payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"x":' + b"9" * 900_000 + b"}",
+        b'{"x":1e999}',
+        b'{"x":NaN}',
+        b'{"x":"\\ud800"}',
+        b"null",
+        b"7",
+    ],
+    ids=["deep", "long number", "infinite", "no number", "half a character", "nothing", "a number"],
+)
+def test_payloads_that_cannot_be_kept_are_refused(payload: bytes) -> None:
+    with pytest.raises(MalformedMessageError):
+        decode(task_with(payload), TaskMessage)
+
+
+@pytest.mark.parametrize("kind", [TaskMessage, ResultMessage, DeleteMessage])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"1", b'"x"', b"[]", b"{}{}", b'{"v":true}', b"\xef\xbb\xbf{}", bytes(range(256)) * 4000],
+)
+def test_what_is_no_object_of_ours_is_refused_by_every_reader(kind: type[TaskMessage], body: bytes) -> None:
+    with pytest.raises(MalformedMessageError):
+        decode(body, kind)
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"source_id": 7}, {"source_id": None}, {"source_id": "x"}, {"source_id": []}]
+)
+def test_a_payload_that_names_no_source_names_none(payload: dict[str, object]) -> None:
+    assert source_named(payload) is None
+    assert source_named({"source_id": str(UUID(int=3))}) == UUID(int=3)

@@ -56,7 +56,7 @@ from shared.queue.admin_http import NsqHttp
 from shared.queue.broker import NsqBroker
 from shared.vectors.connection import Deadlines
 from shared.vectors.store import WeaviateStore
-from shared.wiring import VERSION, begin, database, readiness, serve_admin, windows
+from shared.wiring import VERSION, begin, database, prune_limits, readiness, serve_admin, windows
 from shared.wiring_vectors import register_weaviate
 
 if TYPE_CHECKING:
@@ -218,7 +218,9 @@ def _handlers(
     operations: OperationReads,
     system: SystemView,
 ) -> Handlers:
-    intake = PostgresIntake(database=parts.postgres, max_attempts=settings.max_attempts)
+    intake = PostgresIntake(
+        database=parts.postgres, max_attempts=settings.max_attempts, prune_limits=prune_limits(settings)
+    )
     source_reads = SourceReads(database=parts.postgres)
     sources = Sources(
         intake=intake,
@@ -231,6 +233,9 @@ def _handlers(
         announcer=parts.announcer,
         deletes=SourceDeletes(publisher=parts.publisher),
         default_settings=default_settings(),
+    )
+    work = Jobs(
+        intake=intake, jobs=jobs, source_reader=source_reads, sources=sources, announcer=parts.announcer
     )
     return Handlers(
         sources=SourceHandlers(sources=sources, reader=source_reads, jobs=jobs, system=system),
@@ -254,19 +259,10 @@ def _handlers(
                 deadline_seconds=settings.search_deadline_seconds,
             )
         ),
-        runs=RunHandlers(reader=jobs, system=system, following=_following(life, settings, jobs, system)),
-        jobs=JobHandlers(
-            jobs=Jobs(
-                intake=intake,
-                jobs=jobs,
-                source_reader=source_reads,
-                sources=sources,
-                announcer=parts.announcer,
-            ),
-            sources=sources,
-            reader=jobs,
-            system=system,
+        runs=RunHandlers(
+            reader=jobs, jobs=work, system=system, following=_following(life, settings, jobs, system)
         ),
+        jobs=JobHandlers(jobs=work, sources=sources, reader=jobs, system=system),
         groups=GroupHandlers(groups=Groups(database=parts.postgres)),
         rebuilds=RebuildHandlers(rebuilds=PostgresRebuilds(database=parts.postgres)),
         system=SystemHandlers(system=system, operations=operations, dependencies=parts.dependencies),

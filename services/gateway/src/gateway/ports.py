@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from shared.net.resolver import HostVerdict
     from shared.observability.readiness import DependencyState
     from shared.postgres.acceptance import AcceptedRun, AcceptedUpload, Seed, UploadFacts
+    from shared.postgres.prune_decisions import Decided
     from shared.postgres.reads.documents import DocumentFilter
     from shared.postgres.reads.jobs import JobFilter
     from shared.postgres.reads.records import (
         ChunkRow,
+        DeadMessageRow,
         DocumentRow,
         EvidenceRow,
         FailedJobRow,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         LogRow,
         PageRow,
         ProcessRow,
+        PruneRow,
         Slice,
         SourceRow,
         StatsRow,
@@ -91,6 +94,9 @@ class Intake(Protocol):
         self, *, caller: Caller, ids: Sequence[UUID] | None = None, error_code: str | None = None
     ) -> int:
         """Queue several, or all of a class, or all; how many it were."""
+
+    async def decide_prune(self, *, caller: Caller, run_id: UUID, approve: bool) -> Decided:
+        """Retire, or keep, the pages that a run holds."""
 
     async def rerun(self, *, caller: Caller, job_id: UUID) -> UUID:
         """A new run of the same."""
@@ -157,6 +163,11 @@ class JobReader(Protocol):
     ) -> tuple[JobRow, list[LogRow]] | None:
         """A run as it is now, and the lines of it and its pages behind an id; None where it is gone."""
 
+    async def prunes(
+        self, tenant_id: UUID, state: str | None, source_id: UUID | None, part: Slice
+    ) -> Listing[PruneRow]:
+        """Crawls that found many pages gone, newest first."""
+
     async def failed(
         self, tenant_id: UUID, handler: str | None, error_code: str | None, part: Slice
     ) -> Listing[FailedJobRow]:
@@ -171,6 +182,12 @@ class OperationReader(Protocol):
 
     async def ledger(self, tenant_id: UUID) -> LedgerRow:
         """Accepted work by what became of it."""
+
+    async def dead_messages(self, tenant_id: UUID, topic: str | None, part: Slice) -> Listing[DeadMessageRow]:
+        """Messages that could not be understood, newest first."""
+
+    async def dead_message(self, tenant_id: UUID, key: UUID) -> DeadMessageRow | None:
+        """One of them."""
 
     async def processes(self, tenant_id: UUID) -> tuple[list[ProcessRow], str]:
         """Who is at work, and the version of Postgres."""

@@ -15,6 +15,7 @@ from shared.contracts.messages import (
     ResultMessage,
     TaskMessage,
     decode,
+    source_named,
 )
 from shared.errors import DependencyUnavailableError, ErrorCode, WorkError
 from shared.observability.logging import log_context
@@ -96,15 +97,14 @@ class TaskHandler:
                 return Done()
             self._at_work.add(ticket)
             try:
-                return await self._do(ticket)
+                return await self._do(ticket, message)
             finally:
                 self._at_work.discard(ticket)
 
-    async def _do(self, ticket: Ticket) -> Outcome:
+    async def _do(self, ticket: Ticket, message: TaskMessage) -> Outcome:
         claim = await self._claimed(ticket)
         if claim is None:
-            _log.debug("task_over_or_taken", epoch=ticket.epoch)
-            return Done()
+            return await self._nothing_to_do(ticket, message)
         try:
             await self._deliver(claim, await self._result(claim))
         except DependencyUnavailableError:
@@ -116,6 +116,12 @@ class TaskHandler:
             await self._hand_back(ticket)
             raise
         await self._note_delivered(ticket)
+        return Done()
+
+    async def _nothing_to_do(self, ticket: Ticket, message: TaskMessage) -> Outcome:
+        if await self._claims.never_was(ticket.job_id, source_named(message.payload)):
+            return DeadLetter(f"There never was a job {ticket.job_id}.")
+        _log.debug("task_over_or_taken", epoch=ticket.epoch)
         return Done()
 
     async def _note_delivered(self, ticket: Ticket) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from uuid import UUID
 
     from ingest_worker.core.discovered import Discovered
     from ingest_worker.core.fetching import Fetched, FetchRequest
@@ -23,6 +24,10 @@ class Claims(Protocol):
 
     async def claim(self, tickets: Sequence[Ticket]) -> list[Claim]:
         """Take jobs; what does not come back is over or someone else's."""
+        ...
+
+    async def never_was(self, job_id: UUID, source_id: UUID | None) -> bool:
+        """Whether there never was such a job."""
         ...
 
     async def delivered(self, tickets: Sequence[Ticket]) -> None:

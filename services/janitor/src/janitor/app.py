@@ -23,6 +23,7 @@ from janitor.tasks.expire_batches import ExpireBatches
 from janitor.tasks.fold_ledger import FoldLedger
 from janitor.tasks.forget_old import ForgetOld
 from janitor.tasks.provide_places import ProvidePlaces
+from janitor.tasks.prune_pages import PrunePages
 from janitor.tasks.rebuild_index import RebuildIndex
 from janitor.tasks.reclaim_lost import ReclaimLost
 from janitor.tasks.remove_strays import RemoveStrays
@@ -44,6 +45,7 @@ from shared.observability.metrics import record_message, record_publish
 from shared.postgres.database import EVERY_TENANT
 from shared.postgres.dead_letters import PostgresDeadLetters
 from shared.postgres.presence import PostgresPresence
+from shared.postgres.prune_decisions import PostgresPruneUpkeep
 from shared.postgres.rebuilds import PostgresRebuilds
 from shared.postgres.upkeep_audit import PostgresAudit
 from shared.postgres.upkeep_content import PostgresContentUpkeep
@@ -58,7 +60,16 @@ from shared.queue.admin_http import stats_of
 from shared.queue.broker import NsqBroker, consumer_options
 from shared.reclaims import ReclaimLimits
 from shared.vectors import ALIAS
-from shared.wiring import begin, database, keep_alive, readiness, retry_policy, serve_admin, windows
+from shared.wiring import (
+    begin,
+    database,
+    keep_alive,
+    prune_limits,
+    readiness,
+    retry_policy,
+    serve_admin,
+    windows,
+)
 from shared.wiring_vectors import register_weaviate, weaviate_store
 
 if TYPE_CHECKING:
@@ -137,7 +148,11 @@ async def start(life: Lifecycle) -> None:
     consumer = broker.consumer(
         topic=SOURCE_DELETE.name,
         channel=SOURCE_DELETE.channel,
-        handler=DeleteHandler(remover=remover, pause_seconds=settings.delete_period_seconds).handle,
+        handler=DeleteHandler(
+            remover=remover,
+            sources=PostgresRemoval(database=postgres),
+            pause_seconds=settings.delete_period_seconds,
+        ).handle,
         dead_letter=DeadLetters(table=PostgresDeadLetters(database=postgres), publisher=publisher),
         options=consumer_options(settings, max_in_flight=DELETES_AT_ONCE),
     )
@@ -148,7 +163,7 @@ async def start(life: Lifecycle) -> None:
 def _work_tasks(
     settings: JanitorSettings, *, postgres: Database, publisher: Publisher, checks: Readiness
 ) -> dict[str, Task]:
-    jobs = PostgresJobUpkeep(database=postgres)
+    jobs = PostgresJobUpkeep(database=postgres, prune_limits=prune_limits(settings))
     dispatcher = Dispatcher(windows=windows(settings, postgres), publisher=publisher)
     reclaims = PostgresReclaims(
         database=postgres,
@@ -161,6 +176,7 @@ def _work_tasks(
         policy=retry_policy(settings),
         patience_seconds=settings.result_deadline_seconds,
         jitter=_jitter,
+        prune_limits=prune_limits(settings),
     )
     return {
         "announce_waiting": AnnounceWaiting(jobs=jobs, announcing=dispatcher, queue=publisher),
@@ -178,6 +194,7 @@ def _work_tasks(
             settled=lambda: checks.settled("postgres", settings.heartbeat_seconds),
         ),
         "retry_dead_jobs": RetryDeadJobs(jobs=jobs, at_most=200),
+        "prune_pages": PrunePages(prunes=PostgresPruneUpkeep(database=postgres), runs=10, slices=50),
         "close_runs": CloseRuns(jobs=jobs, stalled_seconds=settings.stalled_run_seconds, at_most=50),
     }
 
@@ -278,6 +295,7 @@ def _content_tasks(
             workers_seconds=settings.remembered_workers_seconds,
             hosts_seconds=settings.remembered_seconds,
             batches_seconds=settings.remembered_seconds,
+            dead_messages=settings.dead_messages_kept,
             at_most=5000,
         ),
     }

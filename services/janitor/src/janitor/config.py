@@ -69,6 +69,9 @@ class JanitorSettings(
     remembered_seconds: PositiveFloat = Field(
         604_800.0, description="seconds that index batches and hosts are remembered after their last use"
     )
+    dead_messages_kept: PositiveInt = Field(
+        10_000, description="newest messages that could not be understood that are kept for people to see"
+    )
     remembered_workers_seconds: PositiveFloat = Field(
         3600.0, description="seconds that a process is remembered after its lease has lapsed"
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from shared.blobs import BlobEntry
     from shared.postgres import registry
+    from shared.postgres.prune_decisions import Pruned
     from shared.postgres.upkeep_audit import Broken, Place, RecentBatch, Served
     from shared.postgres.upkeep_content import BlobOfRun, KeptVersions
     from shared.postgres.upkeep_figures import Figures
@@ -61,6 +62,14 @@ class Removal(Enum):
     """Nothing of it is left."""
 
 
+class KnownSources(Protocol):
+    """Which sources there are or were."""
+
+    async def exists(self, source_id: UUID) -> bool:
+        """Whether there is or was such a source: its row stays when it is deleted."""
+        ...
+
+
 class SourceRemover(Protocol):
     """Removes a source for good."""
 
@@ -103,6 +112,18 @@ class Jobs(Protocol):
 
     async def close_runs(self, *, stalled_seconds: float, at_most: int) -> Counter[str]:
         """End runs that have no open page."""
+        ...
+
+
+class Prunes(Protocol):
+    """Documents that are to be retired because their pages are gone."""
+
+    async def unfinished(self, *, at_most: int) -> list[UUID]:
+        """Runs of which approved documents are still served."""
+        ...
+
+    async def retire_next(self, run_id: UUID) -> Pruned:
+        """Retire the next ones of a run."""
         ...
 
 
@@ -251,6 +272,10 @@ class Sums(Protocol):
 
     async def forget_hosts(self, *, after_seconds: float, at_most: int) -> int:
         """Forget hosts that nobody asked for long."""
+        ...
+
+    async def forget_dead_messages(self, *, keep: int, at_most: int) -> int:
+        """Forget all but the newest dead messages."""
         ...
 
     async def forget_batches(self, *, after_seconds: float, at_most: int) -> int:

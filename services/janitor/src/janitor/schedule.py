@@ -55,6 +55,7 @@ def times(settings: JanitorSettings) -> dict[str, Times]:
         "discard_superseded": upkeep,
         "purge_tombstones": upkeep,
         "retry_dead_jobs": upkeep,
+        "prune_pages": delete,
         "close_runs": upkeep,
         "trim_versions": upkeep,
         "drop_abandoned": upkeep,

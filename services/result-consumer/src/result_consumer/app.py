@@ -27,7 +27,16 @@ from shared.postgres.registry import PostgresRegistry
 from shared.postgres.repairs import PostgresRepairs
 from shared.postgres.results import PostgresResults
 from shared.queue.broker import NsqBroker, consumer_options
-from shared.wiring import begin, database, keep_alive, readiness, retry_policy, serve_admin, windows
+from shared.wiring import (
+    begin,
+    database,
+    keep_alive,
+    prune_limits,
+    readiness,
+    retry_policy,
+    serve_admin,
+    windows,
+)
 from shared.wiring_vectors import register_embedder, register_weaviate, weaviate_store
 
 if TYPE_CHECKING:
@@ -72,6 +81,7 @@ async def start(life: Lifecycle) -> None:
             policy=retry_policy(settings),
             max_attempts=settings.max_attempts,
             jitter=_jitter,
+            prune_limits=prune_limits(settings),
         ),
         staged=indexer.add,
         finished=announcer.ring,
@@ -114,6 +124,7 @@ def _indexer(
             collection=collection,
             batch_seconds=settings.index_batch_seconds,
             policy=retry_policy(settings),
+            prune_limits=prune_limits(settings),
         )
 
     provisioner = Provisioner(

@@ -46,7 +46,7 @@ class ResultHandler:
         self._results = results
         self._staged = staged
         self._finished = finished
-        self._storing: Batcher[ResultMessage, None] = Batcher(self._store, at_most=batch)
+        self._storing: Batcher[ResultMessage, Outcome] = Batcher(self._store, at_most=batch)
 
     async def handle(self, delivery: Delivery) -> Outcome:
         """Store the result. The message is done as soon as the rows have it.
@@ -59,30 +59,39 @@ class ResultHandler:
         except MalformedMessageError as error:
             return DeadLetter(str(error))
         with log_context(job_id=str(message.job_id), request_id=message.request_id):
-            await self._storing.submit(message)
-        return Done()
+            return await self._storing.submit(message)
 
-    async def _store(self, messages: Sequence[ResultMessage]) -> Sequence[None]:
+    async def _store(self, messages: Sequence[ResultMessage]) -> Sequence[Outcome]:
+        unknown: set[UUID] = set()
         try:
-            self._went_well(messages, await self._results.store(messages))
+            unknown.update(await self._stored(messages))
         except DependencyUnavailableError:
             raise
         except Exception:  # noqa: BLE001  (whatever it is, no result may keep the others from being stored)
             _log.exception("batch_not_stored", results=len(messages))
             # One of them cannot be stored: the others shall not suffer.
             for message in messages:
-                await self._store_alone(message)
-        return [None for _ in messages]
+                unknown.update(await self._store_alone(message))
+        return [
+            DeadLetter(f"There never was a job {m.job_id}.") if m.job_id in unknown else Done()
+            for m in messages
+        ]
 
-    async def _store_alone(self, message: ResultMessage) -> None:
+    async def _store_alone(self, message: ResultMessage) -> Sequence[UUID]:
         try:
-            self._went_well([message], await self._results.store([message]))
+            return await self._stored([message])
         except DependencyUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001  (its job must end all the same, with a reason)
             _log.exception("result_not_stored", job_id=str(message.job_id), epoch=message.epoch)
             failed = _unstorable(message, error)
-            self._went_well([failed], await self._results.store([failed]))
+            return await self._stored([failed])
+
+    async def _stored(self, messages: Sequence[ResultMessage]) -> Sequence[UUID]:
+        """Store them; returns the jobs among them that never were."""
+        stored = await self._results.store(messages)
+        self._went_well(messages, stored)
+        return stored.unknown
 
     def _went_well(self, messages: Sequence[ResultMessage], stored: Stored) -> None:
         chunks = {m.job_id: m.content.chunk_count for m in messages if m.content is not None}

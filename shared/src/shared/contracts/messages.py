@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -10,6 +10,9 @@ import msgspec
 from shared.contracts.content import Chunk, Column
 from shared.errors import ErrorCode, QuernError
 from shared.states import Handler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # What a column of type integer holds: a larger number is no message of ours, and would fail the batch it is in.
 _MOST = 2**31 - 1
@@ -169,6 +172,14 @@ def decode(body: bytes, kind: type[M]) -> M:
     """
     try:
         message = msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedMessageError(f"{kind.__name__}: {error}") from error
     return message
+
+
+def source_named(payload: Mapping[str, Any]) -> UUID | None:
+    """The source that a payload is about; every payload of ours names one."""
+    try:
+        return UUID(payload["source_id"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

@@ -73,6 +73,15 @@ AUDIT_REPAIRED = CounterFamily(
     "quern_audit_repaired_total", "What was repaired: missing, hollow, altered, orphans, rebuild.", "kind"
 )
 
+# Breaker
+HELD_RUNS = GaugeFamily(
+    "quern_held_runs", "Crawls that found most pages gone and wait for a person's decision."
+)
+HELD_PAGES = GaugeFamily("quern_held_pages", "Documents that such crawls hold.")
+PRUNE_DECISIONS = CounterFamily(
+    "quern_prune_decisions_total", "What people decided about held pages: approve, reject.", "decision"
+)
+
 # Throughput
 CHUNKS_EMBEDDED = CounterFamily("quern_chunks_embedded_total", "Chunks embedded.")
 CHUNKS_INDEXED = CounterFamily(

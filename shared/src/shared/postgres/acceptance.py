@@ -13,6 +13,7 @@ from shared.postgres.locks import lock_documents, lock_sources
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, finish_jobs
 from shared.states import Handler, JobStatus, Reason
+from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -304,7 +305,7 @@ class PostgresAcceptance:
             reason=Reason.DUPLICATE,
             duplicate_of=active["document_id"],
         )
-        await finish_jobs(connection, [ending])
+        await finish_jobs(connection, [ending], limits=USUAL_PRUNE_LIMITS)
         return AcceptedUpload(
             run_id=facts.run_id,
             status="skipped",

@@ -111,6 +111,14 @@ class PostgresClaims:
 
         return await self._database.run(work)
 
+    async def never_was(self, job_id: UUID, source_id: UUID | None) -> bool:
+        """Whether there never was such a job; one that was removed since had a source, whose row stays."""
+
+        async def work(connection: Connection) -> bool:
+            return bool(await connection.fetch(queries("jobs")["never_were"], [job_id], [source_id]))
+
+        return await self._database.run(work)
+
     async def delivered(self, tickets: Sequence[Ticket]) -> None:
         """The results are with nsqd: from now on a consumer owes them."""
 

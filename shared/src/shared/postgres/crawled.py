@@ -91,7 +91,7 @@ class CrawledPages:
         )
 
     async def take_final_page(self, message: ResultMessage, page: PageReport) -> None:
-        """A redirect or canonical link led to a page that no other job stands for: this one does."""
+        """A redirect or canonical link led to a page that no other job stands for (any more): this one does."""
         taken, job = self.taken[self._facts.job(message)["root_id"]], self._facts.job(message)
         pages = {
             (page.final_key, page.final_url),
@@ -104,6 +104,7 @@ class CrawledPages:
                 (key, url, job["id"], job["depth"], JobStatus.RUNNING, None)
                 for key, url in sorted(pages)
                 if taken.owners.get(key) is None
+                or (key in taken.fallen and taken.owners[key] != message.job_id)
             ],
         )
         if job["is_seed"] and page.moved_permanently:

@@ -29,15 +29,29 @@ UPDATE documents SET status = 'failed', updated_at = now() WHERE id = ANY ($1::u
 -- A retry, or a new upload, of one that had failed.
 UPDATE documents SET status = 'pending', updated_at = now() WHERE id = ANY ($1::uuid[]) AND status = 'failed';
 
--- name: unreached
--- Served documents of a source that its complete run did not reach any more.
-SELECT d.id FROM documents d
-LEFT JOIN crawl_pages p ON p.source_id = d.source_id AND p.url_key = d.source_uri
-WHERE d.source_id = $1 AND d.status = 'active' AND p.run_id IS DISTINCT FROM $2
-ORDER BY d.id;
+-- name: count_missed
+-- The next served documents of a source, and how many of them its run missed: it found that their page is gone (not
+-- wanted, or leads to another document), or ($3: the run was complete) it did not reach them any more.
+SELECT count(*)::integer AS served, max(d.source_uri) AS last, count(*) FILTER (WHERE CASE WHEN p.run_id = $2 THEN coalesce(p.job_id IS NOT NULL AND (
+        (p.fate = 'skipped' AND p.reason = ANY ($4::text[]))
+        OR (p.document_id <> d.id AND (p.fate = 'succeeded' OR p.reason = 'unchanged'))), false)
+    ELSE $3 END)::integer AS missed
+FROM (
+    SELECT id, source_id, source_uri FROM documents
+    WHERE source_id = $1 AND status = 'active' AND source_uri > $5 ORDER BY source_uri LIMIT $6
+) d
+LEFT JOIN crawl_pages p ON p.source_id = d.source_id AND p.url_key = d.source_uri;
 
--- name: count_active
-SELECT count(*) FROM documents WHERE source_id = $1 AND status = 'active';
+-- name: missed
+-- The same documents, where they are few; keep the conditions equal to those of `count_missed` and `held_pages.hold`.
+SELECT d.id
+FROM documents d LEFT JOIN crawl_pages p ON p.source_id = d.source_id AND p.url_key = d.source_uri
+WHERE d.source_id = $1 AND d.status = 'active' AND d.source_uri > $5 AND d.source_uri <= $6
+  AND CASE WHEN p.run_id = $2 THEN coalesce(p.job_id IS NOT NULL AND (
+        (p.fate = 'skipped' AND p.reason = ANY ($4::text[]))
+        OR (p.document_id <> d.id AND (p.fate = 'succeeded' OR p.reason = 'unchanged'))), false)
+    ELSE $3 END
+ORDER BY d.id;
 
 -- name: drop_of_sources
 DELETE FROM documents WHERE source_id = ANY ($1::uuid[]);

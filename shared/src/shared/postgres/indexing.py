@@ -14,6 +14,7 @@ from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, add_log_lines, finish_jobs
 from shared.retry import GiveUp, decide
 from shared.states import JobStatus, Reason, Stage
+from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from shared.postgres.database import Connection, Database
     from shared.retry import RetryPolicy
+    from shared.verdicts import PruneLimits
 
 
 class ObjectsTakenError(QuernError):
@@ -86,12 +88,14 @@ class PostgresIndexing:
         collection: str,
         batch_seconds: float,
         policy: RetryPolicy,
+        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
     ) -> None:
         self._database = database
         self._consumer_id = consumer_id
         self._collection = collection
         self._batch_seconds = batch_seconds
         self._policy = policy
+        self._prune_limits = prune_limits
 
     async def adopt(self, *, at_most: int, known: Sequence[UUID] = ()) -> list[UUID]:
         """Take over staged jobs that have no living owner, and earlier versions that are to be served again.
@@ -228,9 +232,10 @@ class PostgresIndexing:
         """Serve the versions that these jobs staged, each as a whole; what misses an object is left for later."""
 
         async def work(connection: Connection) -> Activated:
-            return await _Activation(connection, self._consumer_id, self._collection, self._policy).run(
-                job_ids
+            activation = _Activation(
+                connection, self._consumer_id, self._collection, self._policy, self._prune_limits
             )
+            return await activation.run(job_ids)
 
         return await self._database.run(work)
 
@@ -252,6 +257,7 @@ class PostgresIndexing:
                     )
                     for key in mine
                 ],
+                limits=self._prune_limits,
             )
             await add_log_lines(
                 connection, [(key, "error", sentence, {"error_code": error_code}) for key in mine]
@@ -313,12 +319,18 @@ class _Activation:
     """One transaction: all that makes staged versions the served ones."""
 
     def __init__(
-        self, connection: Connection, consumer_id: UUID, collection: str, policy: RetryPolicy
+        self,
+        connection: Connection,
+        consumer_id: UUID,
+        collection: str,
+        policy: RetryPolicy,
+        prune_limits: PruneLimits,
     ) -> None:
         self._connection = connection
         self._consumer_id = consumer_id
         self._collection = collection
         self._policy = policy
+        self._prune_limits = prune_limits
 
     async def run(self, job_ids: Sequence[UUID]) -> Activated:
         family = await lock_family(self._connection, job_ids)
@@ -342,7 +354,7 @@ class _Activation:
         ]
         await self._switch(ready, [pick for key in ready for pick in picks[key]], family)
         endings += [Ending(job_id=key, status=JobStatus.SUCCEEDED) for key in ready]
-        ended = await finish_jobs(self._connection, endings)
+        ended = await finish_jobs(self._connection, endings, limits=self._prune_limits)
         lines: list[tuple[UUID, str, str, dict[str, Any]]] = [
             (key, "info", "activated", {"chunks": row["chunk_count"]}) for key, row in ready.items()
         ]

@@ -74,3 +74,15 @@ class JobActiveError(ConflictError):
     """The job is queued or running: cancel it first."""
 
     code = "job_active"
+
+
+class NothingHeldError(ConflictError):
+    """The run found no pages gone that would wait for a decision."""
+
+    code = "nothing_held"
+
+
+class AlreadyDecidedError(ConflictError):
+    """What the run held has been approved, rejected, or superseded by a later run."""
+
+    code = "already_decided"

@@ -13,6 +13,13 @@ SELECT id, source_id, root_id, tenant_id FROM jobs WHERE id = ANY ($1::uuid[]);
 SELECT id, source_id, root_id, parent_id, type, status, handler, retries, payload, config FROM jobs
 WHERE id = $1 AND tenant_id = $2;
 
+-- name: never_were
+-- Of jobs that have no row those that never had one: a job that was removed since names a source whose row stays, as
+-- the receipt of its removal.
+SELECT k.id FROM unnest($1::uuid[], $2::uuid[]) AS k (id, source_id)
+WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = k.id)
+  AND NOT EXISTS (SELECT 1 FROM sources s WHERE s.id = k.source_id);
+
 -- name: add
 -- Nothing comes back where the job is there: the request is repeated, because the answer to its commit was lost.
 INSERT INTO jobs (

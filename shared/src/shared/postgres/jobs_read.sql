@@ -77,7 +77,9 @@ SELECT j.id, j.parent_id, j.source_id, j.document_id, j.type, j.handler, j.statu
            HAVING count(*) = (SELECT count(*) FROM workers c
                               WHERE c.kind = 'result-consumer' AND c.lease_until > clock_timestamp())
               AND missed.name IS NOT NULL
-       ) AS consumers_wait_for
+       ) AS consumers_wait_for,
+       -- Of a crawl that found many pages gone: what becomes of them.
+       (SELECT to_jsonb(p) FROM prunes p WHERE p.run_id = j.id) AS prune
 FROM unnest($2::uuid[]) WITH ORDINALITY AS asked (id, place)
 JOIN jobs j ON j.id = asked.id AND j.tenant_id = $1
 LEFT JOIN LATERAL (

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from shared.ids import document_id
+from shared.contracts.messages import source_named
 from shared.postgres.crawled import CrawledPages
 from shared.postgres.locks import Family, lock_documents, lock_family
 from shared.postgres.result_facts import ResultFacts, is_itself
 from shared.postgres.sql import queries
 from shared.postgres.staging import Staged, add_parts, stage
-from shared.postgres.transitions import Ending, add_log_lines, finish_jobs, retire_documents
+from shared.postgres.transitions import Ending, add_log_lines, finish_jobs
 from shared.states import Handler, JobStatus, Reason
 from shared.verdicts import (
     RETIRING,
+    USUAL_PRUNE_LIMITS,
     Again,
     ContentFacts,
     Fail,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shared.contracts.messages import ResultMessage
     from shared.postgres.database import Connection, Database
     from shared.retry import RetryPolicy
+    from shared.verdicts import PruneLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +48,14 @@ class Stored:
         discovered: pages that were registered.
         late: results that came too late and were dropped.
         endings: jobs that ended, with their terminal state and error code.
+        unknown: late ones among them whose jobs never were.
         again: jobs that are queued for another attempt, with the error code.
     """
 
     indexing: list[UUID] = field(default_factory=list)
     discovered: int = 0
     late: list[UUID] = field(default_factory=list)
+    unknown: list[UUID] = field(default_factory=list)
     endings: list[tuple[UUID, str, str, str | None]] = field(default_factory=list)
     again: list[tuple[UUID, str]] = field(default_factory=list)
 
@@ -69,6 +72,7 @@ class _Batch:
         policy: RetryPolicy,
         max_attempts: int,
         jitter: Callable[[], float],
+        prune_limits: PruneLimits,
     ) -> None:
         self._connection = connection
         # A message may come twice in one batch.
@@ -77,6 +81,7 @@ class _Batch:
         self._policy = policy
         self._max_attempts = max_attempts
         self._jitter = jitter
+        self._prune_limits = prune_limits
         self._facts = ResultFacts(Family({}, {}, {}))
         self._pages = CrawledPages(connection, self._facts, max_attempts=max_attempts)
         self._verdicts: list[tuple[ResultMessage, Verdict]] = []
@@ -105,9 +110,24 @@ class _Batch:
             indexing=indexing,
             discovered=discovered,
             late=late,
+            unknown=await self._unknown(),
             endings=[(row["id"], row["type"], row["status"], row["error_code"]) for row in ended],
             again=again,
         )
+
+    async def _unknown(self) -> list[UUID]:
+        """Jobs that never were: one that was removed since had a source, whose row stays."""
+        missing = {
+            m.job_id: source_named(m.payload)
+            for m in self._messages
+            if m.job_id not in self._facts.family.jobs
+        }
+        if not missing:
+            return []
+        rows = await self._connection.fetch(
+            queries("jobs")["never_were"], list(missing), list(missing.values())
+        )
+        return [row["id"] for row in rows]
 
     async def _holders(self) -> list[UUID]:
         """Sources that hold the bytes of the uploads among these results; pages have none."""
@@ -231,8 +251,7 @@ class _Batch:
                 case Keep() | Late():
                     pass
         await self._try_again(again)
-        ended = await finish_jobs(self._connection, endings)
-        await self._retire_skipped()
+        ended = await finish_jobs(self._connection, endings, limits=self._prune_limits)
         await self._drop_empty_sources(endings)
         return ended, [(key, verdict.failure.code.value) for key, verdict in again]
 
@@ -248,18 +267,6 @@ class _Batch:
                 [verdict.failure.sentence for _, verdict in again],
                 [verdict.failure.http_status for _, verdict in again],
             )
-
-    async def _retire_skipped(self) -> None:
-        gone: dict[UUID, set[UUID]] = defaultdict(set)
-        for message, verdict in self._verdicts:
-            if isinstance(verdict, Skip) and verdict.reason in RETIRING and message.handler == Handler.WEB:
-                job = self._facts.job(message)
-                gone[job["source_id"]].add(document_id(job["source_id"], job["url_key"]))
-        for source_id, documents in gone.items():
-            known = await lock_documents(self._connection, documents)
-            served = sorted(key for key, row in known.items() if row["version_id"])
-            if served:
-                await retire_documents(self._connection, [source_id], served)
 
     async def _drop_empty_sources(self, endings: Sequence[Ending]) -> None:
         twins = {
@@ -321,12 +328,14 @@ class PostgresResults:
         policy: RetryPolicy,
         max_attempts: int,
         jitter: Callable[[], float],
+        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
     ) -> None:
         self._database = database
         self._consumer_id = consumer_id
         self._policy = policy
         self._max_attempts = max_attempts
         self._jitter = jitter
+        self._prune_limits = prune_limits
 
     async def store(self, messages: Sequence[ResultMessage]) -> Stored:
         """Store a batch in one transaction; a repetition changes nothing.
@@ -343,6 +352,7 @@ class PostgresResults:
                 policy=self._policy,
                 max_attempts=self._max_attempts,
                 jitter=self._jitter,
+                prune_limits=self._prune_limits,
             )
             return await batch.store()
 

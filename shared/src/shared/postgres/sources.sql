@@ -80,6 +80,10 @@ WHERE s.id = $1 AND s.status = 'deleting';
 UPDATE sources SET status = 'deleted', deleted_at = now(), updated_at = now(), secret_headers = '{}'
 WHERE id = $1 AND status = 'deleting';
 
+-- name: exists
+-- In whatever state: the row of a source that was deleted stays.
+SELECT EXISTS (SELECT 1 FROM sources WHERE id = $1);
+
 -- name: hold_deleting
 -- Before its open work is counted: waits for whoever still holds the source for something that it has begun.
 SELECT id FROM sources WHERE id = $1 AND status = 'deleting' FOR UPDATE;

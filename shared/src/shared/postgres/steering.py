@@ -23,6 +23,7 @@ from shared.postgres.locks import Family, lock_documents, lock_family, lock_jobs
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, close_runs, finish_jobs, move_ledger
 from shared.states import TERMINAL, JobStatus, Reason
+from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,16 +33,18 @@ if TYPE_CHECKING:
 
     from shared.contracts.caller import Caller
     from shared.postgres.database import Connection, Database
+    from shared.verdicts import PruneLimits
 
 #: How many dead jobs one request for many retries.
 RETRY_MANY_AT_MOST: Final = 10_000
 _RETRY_SLICE: Final = 200
 
 
-async def cancel_jobs(connection: Connection, job_ids: Sequence[UUID]) -> None:
+async def cancel_jobs(connection: Connection, job_ids: Sequence[UUID], *, limits: PruneLimits) -> None:
     """Cancel open jobs whose sources and runs the caller has locked; their runs close with them."""
     await lock_jobs(connection, job_ids)
-    await finish_jobs(connection, [Ending(job_id=key, status=JobStatus.CANCELLED) for key in job_ids])
+    endings = [Ending(job_id=key, status=JobStatus.CANCELLED) for key in job_ids]
+    await finish_jobs(connection, endings, limits=limits)
 
 
 async def retry_locked(connection: Connection, family: Family, job_ids: Sequence[UUID]) -> list[UUID]:
@@ -104,9 +107,12 @@ class _Before:
 class PostgresSteering:
     """Changes the course of work that exists."""
 
-    def __init__(self, *, database: Database, max_attempts: int) -> None:
+    def __init__(
+        self, *, database: Database, max_attempts: int, prune_limits: PruneLimits = USUAL_PRUNE_LIMITS
+    ) -> None:
         self._database = database
         self._max_attempts = max_attempts
+        self._prune_limits = prune_limits
 
     async def cancel(self, *, caller: Caller, job_id: UUID) -> None:
         """End a job, and with a run all its open pages.
@@ -126,7 +132,7 @@ class PostgresSteering:
             if job["parent_id"] is None:
                 await self._cancel_runs(connection, family, [job_id])
             else:
-                await cancel_jobs(connection, [job_id])
+                await cancel_jobs(connection, [job_id], limits=self._prune_limits)
             await audit(connection, caller, "job.cancel", job_id)
             before.tried = True
 
@@ -245,6 +251,7 @@ class PostgresSteering:
             gone = Counter(
                 row["status"] for row in await connection.fetch(queries("jobs")["remove_of_root"], job_id)
             )
+            await connection.execute(queries("held_pages")["drop_of_runs"], [job_id])
             await note_removed(connection, caller.tenant_id, gone)
             await audit(connection, caller, "job.delete", job_id)
             before.tried = True
@@ -346,11 +353,12 @@ class PostgresSteering:
         await finish_jobs(
             connection,
             [Ending(job_id=key, status=JobStatus.CANCELLED) for key in open_jobs if key in run_ids],
+            limits=self._prune_limits,
         )
         pages = [key for key in open_jobs if key not in run_ids]
         if pages:
-            await cancel_jobs(connection, pages)
-        await close_runs(connection, crawls)
+            await cancel_jobs(connection, pages, limits=self._prune_limits)
+        await close_runs(connection, crawls, limits=self._prune_limits)
 
     async def _repeat(self, connection: Connection, caller: Caller, job: Record, run_id: UUID) -> None:
         columns = {"source_id": job["source_id"], "payload": job["payload"], "config": job["config"]}

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.postgres.serving import supersede
+from shared.postgres.pruning import prune
 from shared.postgres.sql import queries
 from shared.states import JobStatus, Reason
 
@@ -17,11 +17,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from shared.postgres.database import Connection
-
-#: A complete run that misses more documents than both of these keeps them: a site that answers with an empty
-#: front page must not empty the index.
-PRUNE_AT_MOST: Final = 20
-PRUNE_SHARE: Final = 0.5
+    from shared.verdicts import PruneLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +52,9 @@ async def accept_jobs(connection: Connection, tenant_id: UUID, count: int) -> No
     await move_ledger(connection, {tenant_id: Counter(accepted=count, in_flight=count)})
 
 
-async def finish_jobs(connection: Connection, endings: Sequence[Ending]) -> list[Record]:
+async def finish_jobs(
+    connection: Connection, endings: Sequence[Ending], *, limits: PruneLimits
+) -> list[Record]:
     """End jobs, under the locks of their sources, runs and themselves; close runs that have no open page.
 
     Returns:
@@ -78,7 +76,7 @@ async def finish_jobs(connection: Connection, endings: Sequence[Ending]) -> list
     await _count(connection, ended)
     await connection.execute(queries("crawl_pages")["finish"], [row["id"] for row in ended])
     await _bury(connection, endings, ended)
-    await close_runs(connection, {row["parent_id"] for row in ended if row["parent_id"]})
+    await close_runs(connection, {row["parent_id"] for row in ended if row["parent_id"]}, limits=limits)
     return ended
 
 
@@ -112,51 +110,16 @@ async def _bury(connection: Connection, endings: Sequence[Ending], ended: Sequen
         await connection.execute(queries("documents")["mark_failed"], documents)
 
 
-async def close_runs(connection: Connection, run_ids: Iterable[UUID]) -> list[Record]:
-    """End the runs, locked by the caller, of which no page is open; a complete run retires what it missed."""
+async def close_runs(connection: Connection, run_ids: Iterable[UUID], *, limits: PruneLimits) -> list[Record]:
+    """End the runs, locked by the caller, of which no page is open; what they found gone is retired within limits."""
     closed = await connection.fetch(queries("jobs")["close_runs"], sorted(set(run_ids)))
     ledger: dict[UUID, Counter[str]] = defaultdict(Counter)
     for run in closed:
         ledger[run["tenant_id"]].update({"in_flight": -1, run["status"]: 1})
     await move_ledger(connection, ledger)
     for run in closed:
-        complete = run["status"] == JobStatus.SUCCEEDED and not run["failed"] and not run["cancelled"]
-        if complete and not run["stats"].get("truncated"):
-            await _retire_unreached(connection, run)
+        await prune(connection, run, limits)
     return closed
-
-
-async def _retire_unreached(connection: Connection, run: Record) -> None:
-    newest = await connection.fetchrow(queries("jobs")["newest_crawls"], [run["source_id"]])
-    if newest is None or newest["seq"] > run["seq"]:
-        # An older run, in which a page was tried again: the newer one knows what the site has.
-        return
-    missed = [
-        row["id"]
-        for row in await connection.fetch(queries("documents")["unreached"], run["source_id"], run["id"])
-    ]
-    if not missed:
-        return
-    active = await connection.fetchval(queries("documents")["count_active"], run["source_id"])
-    if len(missed) > PRUNE_AT_MOST and len(missed) > PRUNE_SHARE * active:
-        note = {"warning": "prune_held", "prune_held": len(missed)}
-        await connection.execute(queries("jobs")["note_run"], run["id"], note, {})
-        return
-    await retire_documents(connection, [run["source_id"]], missed)
-    await connection.execute(queries("jobs")["note_run"], run["id"], {"retired": len(missed)}, {})
-
-
-async def retire_documents(
-    connection: Connection, source_ids: Sequence[UUID], document_ids: Sequence[UUID]
-) -> None:
-    """Take documents out of search: their versions are kept, nothing of them is served.
-
-    The caller holds the sources' locks, so that nothing activates them at the same time.
-    """
-    await supersede(connection, source_ids, document_ids)
-    await connection.execute(queries("document_versions")["deactivate"], document_ids)
-    await connection.execute(queries("documents")["retire"], document_ids)
-    await connection.execute(queries("crawl_pages")["mark_gone"], document_ids)
 
 
 async def add_log_lines(

@@ -21,12 +21,16 @@ class Figures:
         open_jobs: by status, queued and running.
         missing: objects that the last audit missed.
         orphans: objects that it found without a row.
+        held_runs: crawls whose pages seem to be gone and that wait for a person.
+        held_pages: the documents that they hold.
     """
 
     oldest_waiting_seconds: float
     open_jobs: dict[str, int]
     missing: int
     orphans: int
+    held_runs: int = 0
+    held_pages: int = 0
 
 
 class PostgresFigures:
@@ -59,6 +63,7 @@ class PostgresFigures:
         async def work(connection: Connection) -> Figures:
             jobs = queries("jobs")
             audit = await connection.fetchrow(queries("audit_state")["figures"])
+            held = await connection.fetchrow(queries("prunes")["figures"])
             open_jobs = {"queued": 0, "running": 0}
             open_jobs |= {
                 row["status"]: row["jobs"] for row in await connection.fetch(jobs["open_by_status"])
@@ -68,6 +73,8 @@ class PostgresFigures:
                 open_jobs=open_jobs,
                 missing=audit["missing"] if audit else 0,
                 orphans=audit["orphans"] if audit else 0,
+                held_runs=held["runs"] if held else 0,
+                held_pages=held["pages"] if held else 0,
             )
 
         return await self._database.run(work)
@@ -85,6 +92,14 @@ class PostgresFigures:
 
         async def work(connection: Connection) -> int:
             return affected(await connection.execute(queries("hosts")["forget"], after_seconds, at_most))
+
+        return await self._database.run(work)
+
+    async def forget_dead_messages(self, *, keep: int, at_most: int) -> int:
+        """Forget all but the newest dead messages."""
+
+        async def work(connection: Connection) -> int:
+            return affected(await connection.execute(queries("dead_messages")["forget"], keep, at_most))
 
         return await self._database.run(work)
 

@@ -11,12 +11,14 @@ from shared.postgres.sql import queries
 from shared.postgres.steering import retry_locked
 from shared.postgres.transitions import add_log_lines, close_runs
 from shared.postgres.upkeep_support import ACTOR
+from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.postgres.database import Connection, Database
     from shared.postgres.locks import Family
+    from shared.verdicts import PruneLimits
 
 _IDS_IN_AUDIT: Final = 50
 
@@ -32,8 +34,9 @@ class Retried:
 class PostgresJobUpkeep:
     """Upkeep of jobs; each method is one transaction."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, prune_limits: PruneLimits = USUAL_PRUNE_LIMITS) -> None:
         self._database = database
+        self._prune_limits = prune_limits
 
     async def anything_waiting(self) -> bool:
         """Whether a job is due and not announced; cheap, and writes nothing."""
@@ -74,7 +77,7 @@ class PostgresJobUpkeep:
                 return Counter()
             await lock_family(connection, runs)
             recounted = await connection.fetch(jobs["recount_runs"], runs)
-            closed = await close_runs(connection, runs)
+            closed = await close_runs(connection, runs, limits=self._prune_limits)
             return Counter(closed=len(closed), recounted=len(recounted))
 
         return await self._database.run(work)

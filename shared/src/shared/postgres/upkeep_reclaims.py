@@ -13,6 +13,7 @@ from shared.postgres.transitions import Ending, add_log_lines, finish_jobs
 from shared.reclaims import DEADLINE, OWNER, RESULT, LostFacts, LostTooOften, QueueAgain, judge_lost
 from shared.retry import GiveUp, decide
 from shared.states import JobStatus, Stage
+from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from shared.postgres.locks import Family
     from shared.reclaims import ReclaimLimits
     from shared.retry import RetryPolicy
+    from shared.verdicts import PruneLimits
 
 _SENTENCES = {
     OWNER: "The worker that was on it was lost {times} times. Retry it; if that fails too, it may be too much for a worker.",
@@ -57,6 +59,7 @@ class PostgresReclaims:
         policy: RetryPolicy,
         patience_seconds: float,
         jitter: Callable[[], float],
+        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
     ) -> None:
         """``patience_seconds`` is how long a consumer must have been there before a result counts as lost."""
         self._database = database
@@ -64,6 +67,7 @@ class PostgresReclaims:
         self._policy = policy
         self._patience_seconds = patience_seconds
         self._jitter = jitter
+        self._prune_limits = prune_limits
 
     async def reclaim(self, *, at_most: int) -> Reclaimed:
         """Take back up to ``at_most`` jobs in one transaction."""
@@ -96,7 +100,7 @@ class PostgresReclaims:
                 endings.append(self._failure(job, verdict))
                 done.failed[verdict.cause] += 1
         await self._queue_again(connection, again)
-        await finish_jobs(connection, endings)
+        await finish_jobs(connection, endings, limits=self._prune_limits)
         lines: list[tuple[UUID, str, str, dict[str, Any]]] = [
             (key, "warning", _AGAIN[verdict.cause], {"after_seconds": round(verdict.after_seconds, 1)})
             for key, verdict in again

@@ -12,6 +12,7 @@ from shared.postgres.steering import cancel_jobs, note_removed
 from shared.postgres.transitions import close_runs
 from shared.postgres.upkeep_objects import Tombstone
 from shared.postgres.upkeep_support import ACTOR, affected
+from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +71,14 @@ class PostgresRemoval:
         async def work(connection: Connection) -> DeletingSource | None:
             row = await connection.fetchrow(queries("sources")["is_deleting"], source_id)
             return DeletingSource(row["id"], row["tenant_id"], row["slug"]) if row else None
+
+        return await self._database.run(work)
+
+    async def exists(self, source_id: UUID) -> bool:
+        """Whether there is or was such a source: its row stays when it is deleted."""
+
+        async def work(connection: Connection) -> bool:
+            return bool(await connection.fetchval(queries("sources")["exists"], source_id))
 
         return await self._database.run(work)
 
@@ -193,8 +202,10 @@ async def _cancel_open(connection: Connection, source_id: UUID) -> int:
     some = [row["id"] for row in await connection.fetch(jobs["open_of_runs"], runs)][:_OPEN_AT_ONCE]
     if some:
         family = await lock_family(connection, [*runs, *some])
-        await cancel_jobs(connection, some)
-        await close_runs(connection, [key for key in runs if family.roots[key]["type"] == "crawler"])
+        # Of a source that is going nothing is retired: all of it goes.
+        await cancel_jobs(connection, some, limits=USUAL_PRUNE_LIMITS)
+        crawls = [key for key in runs if family.roots[key]["type"] == "crawler"]
+        await close_runs(connection, crawls, limits=USUAL_PRUNE_LIMITS)
     return len(some)
 
 
@@ -238,7 +249,7 @@ class _Slice:
         return removed
 
     async def _rows_of_tables(self) -> Counter[str]:
-        for table in ("chunks", "documents", "crawl_pages", "failed_jobs"):
+        for table in ("chunks", "documents", "crawl_pages", "held_pages", "failed_jobs"):
             tag = await self._connection.execute(
                 queries(table)["drop_of_source"], self._source.source_id, self._at_most
             )

@@ -29,6 +29,23 @@ async def show_failed(
     return ExitCode.OK
 
 
+async def show_dead(session: Session, *, topic: str | None, limit: int) -> ExitCode:
+    """List messages that no service could understand, newest first."""
+    page = await session.client.system.dead_messages(topic=topic, limit=limit)
+
+    def show(console: Console) -> None:
+        if not page.items:
+            console.print(plain("Every message was understood."))
+            return
+        rows = [(m.id, m.topic, moment(m.created_at), m.size_bytes, m.reason, m.preview) for m in page.items]
+        console.print(table(("ID", "TOPIC", "WHEN", "BYTES", "WHY", "BEGINS WITH"), rows))
+        if page.total > len(page.items):
+            console.print(plain(f"{len(page.items)} of {page.total}: --limit shows more.", "dim"))
+
+    session.out.emit(page.model_dump(mode="json"), show)
+    return ExitCode.OK
+
+
 async def retry(
     session: Session, *, ids: Sequence[UUID], error_code: str | None, everything: bool
 ) -> ExitCode:

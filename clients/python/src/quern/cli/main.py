@@ -10,7 +10,7 @@ import typer
 from quern import __version__
 from quern.cli import add as adding
 from quern.cli import doctor as examining
-from quern.cli import failures, rebuild, sources
+from quern.cli import failures, prunes, rebuild, sources
 from quern.cli import search as searching
 from quern.cli import status as looking
 from quern.cli.exit_codes import HELP, ExitCode
@@ -192,6 +192,45 @@ def retry(
 
     async def work(session: Session) -> ExitCode:
         return await failures.retry(session, ids=ids or (), error_code=code, everything=everything)
+
+    execute(work, url=url, as_json=as_json)
+
+
+@app.command()
+def dead(
+    *,
+    topic: Annotated[str | None, typer.Option(help="Only this topic, such as ingest.result.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """List messages that no service could understand."""
+
+    async def work(session: Session) -> ExitCode:
+        return await failures.show_dead(session, topic=topic, limit=limit)
+
+    execute(work, url=url, as_json=as_json)
+
+
+@app.command()
+def prune(
+    *,
+    run: Annotated[
+        UUID | None, typer.Argument(metavar="[RUN]", help="A run's id.", show_default=False)
+    ] = None,
+    approve: Annotated[bool, typer.Option("--approve", help="They are gone: retire them.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="They are not gone: keep them.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many are listed at most.")] = 50,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Decide about pages that a crawl found gone, where they were most of a site.
+
+    Without a run, list those that wait; without a decision, list the run's pages. Until then they are served.
+    """
+
+    async def work(session: Session) -> ExitCode:
+        return await prunes.prune(session, run, approve=approve, reject=reject, limit=limit)
 
     execute(work, url=url, as_json=as_json)
 

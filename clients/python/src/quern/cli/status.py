@@ -8,6 +8,7 @@ from quern.cli.exit_codes import ExitCode
 from quern.cli.names import addresses
 from quern.cli.output import moment, plain, table, word
 from quern.cli.progress import about, wait_for_runs
+from quern.cli.prunes import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,17 +31,22 @@ async def show_all(session: Session) -> ExitCode:
         await client.system.get(),
     )
     runs = (await client.runs.list(limit=RECENT)).items
+    held = await client.runs.prunes(state="held", limit=RECENT)
     names = await addresses(client, (run.source_id for run in runs))
     data = {
         "stats": stats.model_dump(mode="json"),
         "ledger": ledger.model_dump(mode="json"),
         "system": system.model_dump(mode="json"),
+        "held": [item.model_dump(mode="json") for item in held.items],
         "runs": [run.model_dump(mode="json") for run in runs],
     }
 
     def show(console: Console) -> None:
         _figures(console, stats, ledger)
         _components(console, system)
+        if held.items:
+            console.print()
+            waiting(console, held)
         _recent(console, runs, names)
 
     session.out.emit(data, show)
@@ -108,6 +114,8 @@ def _one(console: Console, run: Run, name: str) -> None:
         rows.append(("waiting for", run.waiting_for.replace("_", " ")))
     if run.eta_seconds is not None:
         rows.append(("time left", f"about {run.eta_seconds:.0f} seconds"))
+    if run.prune is not None:
+        rows.append(("pages gone", f"{run.prune.pages} of {run.prune.served}: {run.prune.state}"))
     if run.reason:
         rows.append(("reason", run.reason))
     if run.error:

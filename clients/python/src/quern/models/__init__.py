@@ -21,6 +21,10 @@ from quern.models.jobs import (
     LogLevel,
     LogLine,
     Progress,
+    Prune,
+    PruneDecided,
+    PruneOfRun,
+    PruneState,
     Retried,
     Run,
     RunProgress,
@@ -40,7 +44,19 @@ from quern.models.sources import (
     SourceType,
     UploadAccepted,
 )
-from quern.models.system import Audit, Component, Health, Ledger, Queue, Ready, Rebuild, Stats, System
+from quern.models.system import (
+    Audit,
+    Component,
+    DeadMessage,
+    DeadMessageDetail,
+    Health,
+    Ledger,
+    Queue,
+    Ready,
+    Rebuild,
+    Stats,
+    System,
+)
 
 __all__ = [
     "Audit",
@@ -51,6 +67,8 @@ __all__ = [
     "CrawlOptions",
     "CrawlSettings",
     "CrawledPage",
+    "DeadMessage",
+    "DeadMessageDetail",
     "Document",
     "DocumentDetail",
     "DocumentStatus",
@@ -69,6 +87,10 @@ __all__ = [
     "Model",
     "Page",
     "Progress",
+    "Prune",
+    "PruneDecided",
+    "PruneOfRun",
+    "PruneState",
     "Queue",
     "Ready",
     "Rebuild",

@@ -8,6 +8,7 @@ from quern.models.common import JobStatus, Model
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 HandlerName = Literal["web", "file"]
+PruneState = Literal["held", "approved", "rejected", "superseded"]
 
 
 class Progress(Model):
@@ -58,12 +59,43 @@ class Job(Model):
     finished_at: datetime | None
 
 
+class Prune(Model):
+    """What becomes of pages that a run found gone, where they were too many to be retired at once."""
+
+    state: PruneState
+    pages: int
+    served: int
+    retired: int
+    noted_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    finished_at: datetime | None
+
+
+class PruneOfRun(Prune):
+    """The same, with whose it is."""
+
+    run_id: UUID
+    source_id: UUID
+    source_name: str
+
+
+class PruneDecided(Model):
+    """What became of a decision; of many pages the rest is retired in the background."""
+
+    run_id: UUID
+    state: PruneState
+    pages: int
+    retired: int
+
+
 class Run(Job):
-    """A root job that ingests."""
+    """A root job that ingests; ``prune`` tells of pages that it found gone, where they were many."""
 
     source_id: UUID | None
     document_id: UUID | None
     eta_seconds: float | None
+    prune: Prune | None = None
 
 
 class RunProgress(Model):

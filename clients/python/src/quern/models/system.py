@@ -78,6 +78,25 @@ class Rebuild(Model):
     done: int
 
 
+class DeadMessage(Model):
+    """A message that could not be understood; ``preview`` is its beginning as text."""
+
+    id: UUID
+    topic: str
+    channel: str
+    message_id: str
+    reason: str
+    size_bytes: int
+    preview: str
+    created_at: datetime
+
+
+class DeadMessageDetail(DeadMessage):
+    """The same with its first 64 KiB, in Base64."""
+
+    body_base64: str
+
+
 class Health(Model):
     """The gateway answers."""
 

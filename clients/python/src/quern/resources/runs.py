@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from quern.following import Follower, FollowLimits, RunEvent, run_events
 from quern.models.common import Page
-from quern.models.jobs import Run
+from quern.models.jobs import PruneDecided, PruneOfRun, Run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from uuid import UUID
 
     from quern.models.common import JobStatus
+    from quern.models.jobs import PruneState
     from quern.transport import Transport
 
 WAIT_SECONDS = 3600.0
@@ -40,6 +41,23 @@ class Runs:
     async def get(self, run_id: UUID) -> Run:
         """One run."""
         return await self._transport.get(Run, f"/v1/ingestion-runs/{run_id}")
+
+    async def prunes(
+        self,
+        *,
+        state: PruneState | None = None,
+        source_id: UUID | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Page[PruneOfRun]:
+        """Runs that found many pages gone, newest first; those in state ``held`` wait for a decision."""
+        params = {"state": state, "source_id": source_id, "limit": limit, "offset": offset}
+        return await self._transport.get(Page[PruneOfRun], "/v1/prunes", params)
+
+    async def decide_prune(self, run_id: UUID, *, approve: bool) -> PruneDecided:
+        """Retire the pages that a run holds, or keep them; the first decision counts."""
+        path, body = f"/v1/ingestion-runs/{run_id}/prune", {"decision": "approve" if approve else "reject"}
+        return await self._transport.send(PruneDecided, "POST", path, body=body)
 
     def events(self, run_id: UUID, *, last_event_id: str = "") -> AsyncIterator[tuple[RunEvent, str]]:
         """What happens in a run, as long as the connection lasts; each with the id to go on after it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from quern.models.common import Page
 from quern.models.jobs import RunStarted
@@ -93,9 +93,14 @@ class Sources:
         return await self._transport.send(RunStarted, "POST", f"/v1/sources/{source_id}/sync")
 
     async def pages(
-        self, source_id: UUID, *, status: JobStatus | None = None, limit: int = 50, offset: int = 0
+        self,
+        source_id: UUID,
+        *,
+        status: JobStatus | Literal["held"] | None = None,
+        limit: int = 50,
+        offset: int = 0,
     ) -> Page[CrawledPage]:
-        """The coverage ledger: every URL that a crawl saw."""
+        """The coverage ledger: every URL that a crawl saw; ``held``: those that wait for a decision."""
         params = {"status": status, "limit": limit, "offset": offset}
         return await self._transport.get(Page[CrawledPage], f"/v1/sources/{source_id}/pages", params)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quern.models.system import Health, Ledger, Ready, Stats, System
+from quern.models.common import Page
+from quern.models.system import DeadMessage, DeadMessageDetail, Health, Ledger, Ready, Stats, System
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from quern.transport import Transport
 
 _READY = frozenset({200, 503})
@@ -29,6 +32,17 @@ class SystemRoutes:
     async def ledger(self) -> Ledger:
         """All work ever accepted, by what became of it."""
         return await self._transport.get(Ledger, "/v1/system/ledger")
+
+    async def dead_messages(
+        self, *, topic: str | None = None, limit: int = 50, offset: int = 0
+    ) -> Page[DeadMessage]:
+        """Messages that no service could understand, newest first."""
+        params = {"topic": topic, "limit": limit, "offset": offset}
+        return await self._transport.get(Page[DeadMessage], "/v1/system/dead-messages", params)
+
+    async def dead_message(self, message_id: UUID) -> DeadMessageDetail:
+        """One of them with its body."""
+        return await self._transport.get(DeadMessageDetail, f"/v1/system/dead-messages/{message_id}")
 
     async def health(self) -> Health:
         """Whether the gateway is alive."""

@@ -46,6 +46,8 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "job_active": (409, "The job is active"),
     "group_in_use": (409, "The group is in use"),
     "group_exists": (409, "The group exists already"),
+    "nothing_held": (409, "The run holds no pages"),
+    "already_decided": (409, "Somebody has decided already"),
     "conflict": (409, "The state does not allow this"),
     "too_large": (413, "Too large"),
     "unsupported_type": (415, "The type is not supported"),

@@ -199,6 +199,24 @@ def _run_routes(on: RunHandlers) -> tuple[AnyRoute, ...]:
             media_type="text/event-stream",
             problems=("busy",),
         ),
+        Route(
+            "POST",
+            "/ingestion-runs/{run_id}/prune",
+            on.decide,
+            "Retire the pages that a run found gone and holds, or keep them",
+            body=jobs.PruneDecision,
+            status=202,
+            answer=jobs.PruneDecided,
+            problems=("nothing_held", "already_decided"),
+        ),
+        Route(
+            "GET",
+            "/prunes",
+            on.prunes,
+            "List runs that found many pages gone",
+            query=jobs.PrunesQuery,
+            answer=jobs.PruneList,
+        ),
     )
 
 
@@ -379,6 +397,21 @@ def _system_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
             on.ledger,
             "All work ever accepted, by what became of it",
             answer=system.Ledger,
+        ),
+        Route(
+            "GET",
+            "/system/dead-messages",
+            on.dead_messages,
+            "List messages that could not be understood",
+            query=system.DeadMessagesQuery,
+            answer=system.DeadMessageList,
+        ),
+        Route(
+            "GET",
+            "/system/dead-messages/{message_id}",
+            on.dead_message,
+            "Show a message that could not be understood",
+            answer=system.DeadMessageDetail,
         ),
     )
 

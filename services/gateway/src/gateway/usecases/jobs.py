@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.core.errors import InvalidRequestError, UnknownJobTypeError
+from shared.observability.metrics import PRUNE_DECISIONS
 from shared.postgres.intake_errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from gateway.ports import Announcer, Intake, JobReader, SourceReader
     from gateway.usecases.sources import Sources
     from shared.contracts.caller import Caller
+    from shared.postgres.prune_decisions import Decided
 
 
 class Jobs:
@@ -59,6 +61,16 @@ class Jobs:
         retried = await self._intake.retry_many(caller=caller, ids=ids, error_code=error_code)
         self._announcer.announce()
         return retried
+
+    async def decide_prune(self, caller: Caller, run_id: UUID, *, approve: bool) -> Decided:
+        """Retire, or keep, the pages that a run holds because most of its source seems to be gone.
+
+        Raises:
+            NotFoundError, NothingHeldError, AlreadyDecidedError: as the intake.
+        """
+        decided = await self._intake.decide_prune(caller=caller, run_id=run_id, approve=approve)
+        PRUNE_DECISIONS.inc("approve" if approve else "reject")
+        return decided
 
     async def rerun(self, caller: Caller, job_id: UUID) -> UUID:
         """A new job of the same type and payload.

@@ -7,6 +7,8 @@ import structlog
 from shared.observability.metrics import (
     AUDIT_MISSING,
     AUDIT_ORPHANS,
+    HELD_PAGES,
+    HELD_RUNS,
     JOBS_OPEN,
     LEDGER_IMBALANCE,
     OLDEST_WAITING_JOB,
@@ -42,6 +44,8 @@ class CheckLedger:
         OLDEST_WAITING_JOB.set(figures.oldest_waiting_seconds)
         AUDIT_MISSING.set(figures.missing)
         AUDIT_ORPHANS.set(figures.orphans)
+        HELD_RUNS.set(figures.held_runs)
+        HELD_PAGES.set(figures.held_pages)
         for status, jobs in figures.open_jobs.items():
             JOBS_OPEN.set(jobs, status)
         if self._clock() >= self._not_before:

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 class ForgetOld:
-    """Forgets processes, hosts and index batches that have long been over."""
+    """Forgets processes, hosts and index batches that have long been over, and all but the newest dead messages."""
 
     def __init__(
         self,
@@ -16,12 +16,14 @@ class ForgetOld:
         workers_seconds: float,
         hosts_seconds: float,
         batches_seconds: float,
+        dead_messages: int,
         at_most: int,
     ) -> None:
         self._sums = sums
         self._workers_seconds = workers_seconds
         self._hosts_seconds = hosts_seconds
         self._batches_seconds = batches_seconds
+        self._dead_messages = dead_messages
         self._at_most = at_most
 
     async def run_once(self) -> dict[str, int]:
@@ -31,5 +33,8 @@ class ForgetOld:
             "hosts": await self._sums.forget_hosts(after_seconds=self._hosts_seconds, at_most=self._at_most),
             "batches": await self._sums.forget_batches(
                 after_seconds=self._batches_seconds, at_most=self._at_most
+            ),
+            "dead_messages": await self._sums.forget_dead_messages(
+                keep=self._dead_messages, at_most=self._at_most
             ),
         }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.postgres.reads.listing import page_of_ids, page_of_rows, rows
-from shared.postgres.reads.records import FailedJobRow, JobRow, Listing, LogRow, Slice
+from shared.postgres.reads.records import FailedJobRow, JobRow, Listing, LogRow, PruneRow, Slice
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
@@ -85,6 +85,18 @@ class JobReads:
                 return None
             lines = await rows(connection, LogRow, sql["run_lines"], tenant_id, run_id, after, limit)
             return found[0], lines
+
+        return await self._database.run(work, tenant_id)
+
+    async def prunes(
+        self, tenant_id: UUID, state: str | None, source_id: UUID | None, part: Slice
+    ) -> Listing[PruneRow]:
+        """Crawls that found many pages gone, newest first."""
+        sql = queries("prunes")
+
+        async def work(connection: Connection) -> Listing[PruneRow]:
+            filters = [tenant_id, state, source_id]
+            return await page_of_rows(connection, PruneRow, sql["page"], sql["total"], filters, part)
 
         return await self._database.run(work, tenant_id)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.postgres.reads.listing import rows
-from shared.postgres.reads.records import LedgerRow, ProcessRow, StatsRow
+from shared.postgres.reads.listing import page_of_rows, rows
+from shared.postgres.reads.records import DeadMessageRow, LedgerRow, Listing, ProcessRow, Slice, StatsRow
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
@@ -33,6 +33,24 @@ class OperationReads:
 
         async def work(connection: Connection) -> LedgerRow:
             return (await rows(connection, LedgerRow, queries("operations_read")["ledger"], tenant_id))[0]
+
+        return await self._database.run(work, tenant_id)
+
+    async def dead_messages(self, tenant_id: UUID, topic: str | None, part: Slice) -> Listing[DeadMessageRow]:
+        """Messages that could not be understood, newest first, with the beginning of each."""
+        sql = queries("dead_messages")
+
+        async def work(connection: Connection) -> Listing[DeadMessageRow]:
+            return await page_of_rows(connection, DeadMessageRow, sql["page"], sql["total"], [topic], part)
+
+        return await self._database.run(work, tenant_id)
+
+    async def dead_message(self, tenant_id: UUID, key: UUID) -> DeadMessageRow | None:
+        """One of them, with all that is kept of it."""
+
+        async def work(connection: Connection) -> DeadMessageRow | None:
+            found = await rows(connection, DeadMessageRow, queries("dead_messages")["one"], key)
+            return found[0] if found else None
 
         return await self._database.run(work, tenant_id)
 

@@ -69,6 +69,37 @@ class PageRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PruneRow:
+    """A crawl that found more pages gone than were retired at once."""
+
+    run_id: UUID
+    source_id: UUID
+    source_name: str
+    state: str
+    pages: int
+    served: int
+    retired: int
+    noted_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadMessageRow:
+    """A message that could not be understood; ``body`` is what is kept of it, or its beginning."""
+
+    id: UUID
+    topic: str
+    channel: str
+    message_id: str
+    reason: str
+    body: bytes
+    size_bytes: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRow:
     """A document with its active version."""
 
@@ -153,6 +184,7 @@ class JobRow:
     has_workers: bool
     has_consumers: bool
     consumers_wait_for: Sequence[str]
+    prune: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

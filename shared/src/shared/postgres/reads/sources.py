@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shared.postgres.reads.listing import like, page_of_ids, page_of_rows, rows
 from shared.postgres.reads.records import Listing, PageRow, Slice, SourceRow
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.postgres.database import Connection, Database
+
+
+#: Stands where a status is asked for: pages that seem to be gone and are kept until somebody decides.
+HELD: Final = "held"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +60,15 @@ class SourceReads:
     async def pages(
         self, tenant_id: UUID, source_id: UUID, status: str | None, part: Slice
     ) -> Listing[PageRow] | None:
-        """The coverage ledger; None where there is no such source."""
+        """The coverage ledger, or (``held``) what of it waits for a decision; None where there is no such source."""
         sql = queries("crawl_pages_read")
 
         async def work(connection: Connection) -> Listing[PageRow] | None:
             if not await connection.fetchval(queries("sources_read")["exists"], tenant_id, source_id):
                 return None
+            if status == HELD:
+                held = [tenant_id, source_id]
+                return await page_of_rows(connection, PageRow, sql["held"], sql["held_total"], held, part)
             filters = [tenant_id, source_id, status]
             return await page_of_rows(connection, PageRow, sql["page"], sql["total"], filters, part)
 

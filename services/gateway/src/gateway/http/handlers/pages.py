@@ -12,6 +12,7 @@ from gateway.http import html
 from shared.errors import DependencyError
 from shared.postgres.reads.jobs import JobFilter
 from shared.postgres.reads.records import Slice
+from shared.states import PruneState
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.ports import JobReader, OperationReader
     from gateway.usecases.system import Overview, SystemView
     from shared.contracts.caller import Caller
-    from shared.postgres.reads.records import FailedJobRow, JobRow, LedgerRow, StatsRow
+    from shared.postgres.reads.records import FailedJobRow, JobRow, LedgerRow, PruneRow, StatsRow
 
 _REFRESH_SECONDS: Final = 5
 _FEW: Final = Slice(limit=10, offset=0)
@@ -60,10 +61,12 @@ class PageHandlers:
     async def _rows(self, caller: Caller) -> list[str]:
         tenant = caller.tenant_id
         runs = await self._jobs.find(tenant, JobFilter(types=RUN_TYPES), _FEW)
+        held = await self._jobs.prunes(tenant, PruneState.HELD, None, _FEW)
         failed = await self._jobs.failed(tenant, None, None, _FEW)
         return [
             _stats(await self._operations.stats(tenant)),
             _ledger(await self._operations.ledger(tenant)),
+            *_held(held.items),
             _runs(runs.items, self._system.down()),
             _failed(failed.items, failed.total),
         ]
@@ -89,6 +92,20 @@ def _ledger(ledger: LedgerRow) -> str:
     values = [(name.replace("_", " "), getattr(ledger, name)) for name in names]
     verdict = "Balanced: nothing is lost." if ledger.balanced else "NOT BALANCED: the rows do not agree."
     return html.section("Ledger", html.figures(values), html.paragraph(verdict))
+
+
+def _held(held: Sequence[PruneRow]) -> list[str]:
+    if not held:
+        return []
+    rows = [(row.run_id, row.source_name, f"{row.pages} of {row.served}", row.noted_at) for row in held]
+    columns = ("run", "source", "pages that seem to be gone", "since")
+    return [
+        html.section(
+            "Waiting for a decision",
+            html.table("Held pages", columns, rows, empty=""),
+            html.paragraph("They are served until somebody approves or rejects: quern prune RUN."),
+        )
+    ]
 
 
 def _runs(runs: Sequence[JobRow], down: Container[str]) -> str:

@@ -10,7 +10,7 @@ from gateway.core.errors import InvalidRequestError
 from gateway.core.events import HEARTBEAT, event
 from gateway.core.runs import RUN_TYPES
 from gateway.http.front import headers_for
-from gateway.http.models.jobs import LogLine, Run, RunEvent, RunList
+from gateway.http.models.jobs import LogLine, PruneDecided, PruneList, Run, RunEvent, RunList
 from gateway.http.paging import page, wanted
 from gateway.usecases.following import Changed, Ended, Logged, Quiet
 from shared.postgres.intake_errors import NotFoundError
@@ -18,10 +18,11 @@ from shared.postgres.reads.jobs import JobFilter
 
 if TYPE_CHECKING:
     from gateway.http.models.common import NoBody, NoQuery
-    from gateway.http.models.jobs import RunsQuery
+    from gateway.http.models.jobs import PruneDecision, PrunesQuery, RunsQuery
     from gateway.http.route import Call
     from gateway.ports import JobReader
     from gateway.usecases.following import Following, Happening
+    from gateway.usecases.jobs import Jobs
     from gateway.usecases.system import SystemView
 
 _MAX_DIGITS: Final = 18
@@ -30,8 +31,9 @@ _MAX_DIGITS: Final = 18
 class RunHandlers:
     """Everything below /v1/ingestion-runs."""
 
-    def __init__(self, *, reader: JobReader, system: SystemView, following: Following) -> None:
+    def __init__(self, *, reader: JobReader, jobs: Jobs, system: SystemView, following: Following) -> None:
         self._reader = reader
+        self._jobs = jobs
         self._system = system
         self._following = following
 
@@ -49,6 +51,19 @@ class RunHandlers:
         if row is None or row.parent_id is not None or row.type not in RUN_TYPES:
             raise NotFoundError("run")
         return Run.of(row, self._system.down())
+
+    async def decide(self, call: Call[NoQuery, PruneDecision]) -> PruneDecided:
+        """POST /v1/ingestion-runs/{id}/prune."""
+        run_id = call.ids["run_id"]
+        approve = call.body.decision == "approve"
+        decided = await self._jobs.decide_prune(call.caller, run_id, approve=approve)
+        return PruneDecided(run_id=run_id, state=decided.state, pages=decided.pages, retired=decided.retired)
+
+    async def prunes(self, call: Call[PrunesQuery, NoBody]) -> PruneList:
+        """GET /v1/prunes."""
+        query = call.query
+        found = await self._reader.prunes(call.caller.tenant_id, query.state, query.source_id, wanted(query))
+        return page(PruneList, query, found.items, found.total)
 
     async def events(self, call: Call[NoQuery, NoBody]) -> web.StreamResponse:
         """GET /v1/ingestion-runs/{id}/events."""

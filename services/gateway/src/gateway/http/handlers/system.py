@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -10,6 +11,9 @@ from gateway.http.models.system import (
     Audit,
     Component,
     Components,
+    DeadMessage,
+    DeadMessageDetail,
+    DeadMessageList,
     Dependency,
     Health,
     Ledger,
@@ -18,12 +22,16 @@ from gateway.http.models.system import (
     Stats,
     System,
 )
+from gateway.http.paging import page, wanted
+from shared.postgres.intake_errors import NotFoundError
 
 if TYPE_CHECKING:
     from gateway.http.models.common import NoBody, NoQuery
+    from gateway.http.models.system import DeadMessagesQuery
     from gateway.http.route import Call
     from gateway.ports import Dependencies, OperationReader
     from gateway.usecases.system import Overview, SystemView
+    from shared.postgres.reads.records import DeadMessageRow
 
 
 class SystemHandlers:
@@ -51,6 +59,21 @@ class SystemHandlers:
         figures = ("accepted", "succeeded", "failed", "cancelled", "skipped", "in_flight", "balanced")
         return Ledger(**{name: getattr(row, name) for name in figures}, audit=audit)
 
+    async def dead_messages(self, call: Call[DeadMessagesQuery, NoBody]) -> DeadMessageList:
+        """GET /v1/system/dead-messages."""
+        query = call.query
+        found = await self._operations.dead_messages(call.caller.tenant_id, query.topic, wanted(query))
+        items = (DeadMessage(**_dead(row), preview=_preview(row)) for row in found.items)
+        return page(DeadMessageList, query, items, found.total)
+
+    async def dead_message(self, call: Call[NoQuery, NoBody]) -> DeadMessageDetail:
+        """GET /v1/system/dead-messages/{id}."""
+        row = await self._operations.dead_message(call.caller.tenant_id, call.ids["message_id"])
+        if row is None:
+            raise NotFoundError("message")
+        body = b64encode(row.body).decode()
+        return DeadMessageDetail(**_dead(row), preview=_preview(row), body_base64=body)
+
     async def healthz(self, _call: Call[NoQuery, NoBody]) -> Health:
         """GET /healthz."""
         return Health()
@@ -69,6 +92,18 @@ class SystemHandlers:
             text=answer.model_dump_json(),
             content_type="application/json",
         )
+
+
+_SAME: Final = ("id", "topic", "channel", "message_id", "reason", "size_bytes", "created_at")
+_PREVIEW_CHARACTERS: Final = 500
+
+
+def _dead(row: DeadMessageRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _SAME}
+
+
+def _preview(row: DeadMessageRow) -> str:
+    return row.body.decode("utf-8", "replace")[:_PREVIEW_CHARACTERS]
 
 
 def shown(overview: Overview) -> System:

@@ -9,7 +9,7 @@ from gateway.core.runs import Progress as CoreProgress
 from gateway.core.runs import WaitingFor, eta_seconds, progress_of, waiting_for
 from gateway.core.sources import without_secrets
 from gateway.http.models.common import Input, Json, Number, Output, Page, PageQuery, Text, Time
-from shared.states import Handler, JobStatus
+from shared.states import Handler, JobStatus, PruneState
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -101,6 +101,60 @@ class RetryMany(Input):
         return self
 
 
+class PrunesQuery(PageQuery):
+    """Which runs that found many pages gone."""
+
+    state: PruneState | None = None
+    source_id: UUID | None = None
+
+
+class PruneDecision(Input):
+    """What is to become of held pages."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"decision": "approve"}]})
+
+    decision: Literal["approve", "reject"] = Field(
+        description="approve: retire them, all but those that were found again since. reject: keep them."
+    )
+
+
+class Prune(Output):
+    """What becomes of pages that a run found gone, where they were too many to be retired at once."""
+
+    state: PruneState = Field(
+        description="held: served until somebody decides. approved: being retired, or retired. rejected: kept. "
+        "superseded: a later run has looked anew."
+    )
+    pages: int = Field(description="How many it found gone.")
+    served: int = Field(description="How many the source served then.")
+    retired: int = Field(description="How many are retired by now.")
+    noted_at: Time
+    decided_at: Time | None
+    decided_by: str | None
+    finished_at: Time | None = Field(description="When nothing was left to do about it.")
+
+
+class PruneOfRun(Prune):
+    """The same, with whose it is."""
+
+    run_id: UUID
+    source_id: UUID
+    source_name: str
+
+
+class PruneList(Page[PruneOfRun]):
+    """Runs that found many pages gone, newest first."""
+
+
+class PruneDecided(Output):
+    """What became of a decision; of many pages the rest is retired in the background."""
+
+    run_id: UUID
+    state: PruneState
+    pages: int
+    retired: int
+
+
 class Progress(Output):
     """Units of work by what became of them."""
 
@@ -153,6 +207,7 @@ class Run(Job):
     source_id: UUID | None
     document_id: UUID | None
     eta_seconds: float | None
+    prune: Prune | None = Field(description="Pages that it found gone, where they were many.")
 
     @classmethod
     def of(cls, row: "JobRow", down: "Container[str]") -> Self:
@@ -162,6 +217,7 @@ class Run(Job):
             source_id=row.source_id,
             document_id=row.document_id,
             eta_seconds=eta_seconds(row),
+            prune=None if row.prune is None else Prune.model_validate(row.prune),
         )
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500), Storable]
 SourceType = Literal["web", "upload"]
+PageStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "skipped", "held"]
+"""A job's, or held: a page that seems to be gone and is kept until somebody decides."""
 
 
 class CrawlOptions(Input):
@@ -111,7 +113,9 @@ class SourcesQuery(PageQuery):
 class PagesQuery(PageQuery):
     """Which pages of a source."""
 
-    status: JobStatus | None = None
+    status: PageStatus | None = Field(
+        None, description="held: pages that seem to be gone and are kept until somebody decides."
+    )
 
 
 class DeleteQuery(Parameters):

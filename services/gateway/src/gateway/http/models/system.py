@@ -1,10 +1,11 @@
 """Shapes of what operators look at."""
 
 from typing import Literal
+from uuid import UUID
 
 from pydantic import Field
 
-from gateway.http.models.common import Output, Time
+from gateway.http.models.common import Output, Page, PageQuery, Text, Time
 
 
 class Stats(Output):
@@ -72,6 +73,35 @@ class Ledger(Output):
     in_flight: int
     balanced: bool = Field(description="Nothing is lost, and the rows agree with the sums.")
     audit: Audit
+
+
+class DeadMessagesQuery(PageQuery):
+    """Which messages that could not be understood."""
+
+    topic: Text | None = Field(None, min_length=1, max_length=64)
+
+
+class DeadMessage(Output):
+    """A message that could not be understood."""
+
+    id: UUID
+    topic: str
+    channel: str
+    message_id: str = Field(description="nsqd's id of it.")
+    reason: str
+    size_bytes: int
+    preview: str = Field(description="Its beginning as text; what is no UTF-8 is replaced.")
+    created_at: Time
+
+
+class DeadMessageDetail(DeadMessage):
+    """The same with its body."""
+
+    body_base64: str = Field(description="Its first 64 KiB.")
+
+
+class DeadMessageList(Page[DeadMessage]):
+    """Messages that could not be understood, newest first."""
 
 
 class Health(Output):
