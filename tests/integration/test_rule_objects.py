@@ -10,6 +10,7 @@ import pytest
 from shared.errors import ErrorCode
 from shared.postgres import serving
 from shared.postgres.indexing import ObjectsTakenError
+from shared.postgres.upkeep_audit import PostgresAudit
 from shared.postgres.upkeep_objects import PostgresObjectUpkeep
 from support.pipeline import CALLER, Pipeline
 
@@ -164,3 +165,15 @@ async def test_verified_objects_that_nothing_can_activate_are_discarded_and_othe
     await pipeline.rows("UPDATE objects SET created_at = now() - interval '61 seconds'")
     assert await upkeep.discard_unused(after_seconds=60, at_most=10) == 1
     assert (await pipeline.indexing.activate([at_work])).unready == []
+
+
+async def test_what_is_not_served_when_postgres_is_asked_again_is_not_missed(pipeline: Pipeline) -> None:
+    await pipeline.index([await staged(pipeline, "one")])
+    await pipeline.index([await staged(pipeline, "two")])
+    audit = PostgresAudit(database=pipeline.database)
+    rows = await pipeline.rows("SELECT state, object_id FROM objects WHERE state IN ('active', 'superseded')")
+    objects = {row["state"]: row["object_id"] for row in rows}
+    assert (await audit.note_broken({objects["superseded"]: "missing"})).broken == 0
+    assert (await audit.note_broken({objects["active"]: "missing"})).broken == 1
+    await pipeline.rows("UPDATE sources SET status = 'deleting', deleting_at = now()")
+    assert (await audit.note_broken({objects["active"]: "hollow"})).broken == 0

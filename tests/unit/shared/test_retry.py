@@ -38,6 +38,10 @@ def test_a_pause_varies_by_a_fifth_at_most(base: float, attempt: int, jitter: fl
     )
 
 
+def test_who_failed_together_comes_back_apart() -> None:
+    assert [pause_seconds(10.0, 1, jitter) for jitter in (-1.0, 0.0, 1.0)] == pytest.approx([8.0, 10.0, 12.0])
+
+
 def test_a_transient_failure_is_tried_again_until_the_attempts_are_used_up() -> None:
     assert decision() == TryAgain(5)
     assert decision(attempt=2) == TryAgain(10)

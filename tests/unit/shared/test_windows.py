@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,19 @@ def test_no_window_is_ever_exceeded(waiting: list[Waiting], slots: int) -> None:
     assert max(Counter(job.tenant_id for job in chosen).values(), default=0) <= LIMITS.per_tenant
     assert max(Counter(job.root_id for job in chosen).values(), default=0) <= LIMITS.per_run
     assert max(Counter(job.host for job in chosen).values(), default=0) <= LIMITS.per_host
+
+
+@pytest.mark.parametrize(
+    ("waiting", "most"),
+    [
+        ([page(n, run=n, host=f"h{n}") for n in range(1, 15)], LIMITS.per_tenant),
+        ([page(n, host=f"h{n}") for n in range(1, 15)], LIMITS.per_run),
+        ([page(n, tenant=n, run=n) for n in range(1, 15)], LIMITS.per_host),
+    ],
+    ids=["tenant", "run", "host"],
+)
+def test_each_window_has_its_own_limit(waiting: list[Waiting], most: int) -> None:
+    assert len(choose(waiting, [], LIMITS, slots=20)) == most
 
 
 @given(waiting_jobs)
