@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -23,7 +24,6 @@ from shared.vectors import Mark, VectorObject, VectorsUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from uuid import UUID
 
 COLLECTION = "Chunks_test"
 TENANT = "default"
@@ -248,7 +248,9 @@ async def test_objects_of_a_source_that_goes_are_neither_missed_nor_orphans(
     vectors: MemoryVectorStore,
 ) -> None:
     ids = await put(vectors, 12)
-    rows = FakeRows(served=set(ids[9:]), leaving={*ids[:9], new_id()})
+    # Behind all others: ids of one millisecond are in no order.
+    unstored = UUID(int=max(ids).int + 1)
+    rows = FakeRows(served=set(ids[9:]), leaving={*ids[:9], unstored})
     task = audit(rows, vectors)
     turns = [await task.run_once() for _ in range(3)]
     assert turns == [{"broken": 0, "orphans": 0}] * 3
