@@ -4,7 +4,3 @@ SELECT slug FROM tenants WHERE id = $1;
 -- name: live
 -- Tenants that have content, for the audit and for making them in Weaviate.
 SELECT id, slug FROM tenants WHERE deleted_at IS NULL ORDER BY id;
-
--- name: hold_live
--- The tenant stays alive while it is made in Weaviate.
-SELECT id FROM tenants WHERE slug = $1 AND deleted_at IS NULL FOR KEY SHARE;
