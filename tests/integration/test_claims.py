@@ -68,3 +68,14 @@ async def test_a_job_that_is_handed_back_at_once_keeps_its_attempt(pipeline: Pip
     assert await pipeline.claims.hand_back([claim.ticket], after_seconds=0) == 1
     (again,) = await pipeline.work()
     assert (again.attempt, again.ticket.epoch) == (claim.attempt, claim.ticket.epoch + 1)
+
+
+async def test_what_a_worker_holds_is_what_it_has_claimed_and_not_delivered(pipeline: Pipeline) -> None:
+    await pipeline.add_site()
+    await pipeline.upload("a.md", b"a")
+    page, upload = await pipeline.work()
+    assert set(await pipeline.claims.held()) == {page.ticket, upload.ticket}
+    await pipeline.claims.delivered([page.ticket])
+    assert await pipeline.claims.held() == [upload.ticket]
+    await pipeline.claims.hand_back([upload.ticket], after_seconds=60)
+    assert await pipeline.claims.held() == []

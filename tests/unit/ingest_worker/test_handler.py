@@ -50,9 +50,13 @@ class Claims:
         self.pauses: list[float] = []
         self.outage: Exception | None = None
         self.lost: Exception | None = None
+        self.mine: list[Ticket] = []
         self.taken = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
+        self.told = asyncio.Event()
+        self.noting = asyncio.Event()
+        self.noting.set()
 
     async def claim(self, tickets: Sequence[Ticket]) -> list[Claim]:
         if self.lost:
@@ -66,6 +70,8 @@ class Claims:
         return job_id not in self.were and source_id != SOURCE
 
     async def delivered(self, tickets: Sequence[Ticket]) -> None:
+        self.told.set()
+        await self.noting.wait()
         if self.outage:
             raise self.outage
         self.done += tickets
@@ -74,6 +80,9 @@ class Claims:
         self.returned += tickets
         self.pauses.append(after_seconds)
         return len(tickets)
+
+    async def held(self) -> list[Ticket]:
+        return self.mine
 
     async def unstored(self) -> int:
         return 0
@@ -224,6 +233,63 @@ async def test_a_delivery_that_could_not_be_noted_is_done_all_the_same() -> None
     bench = Bench()
     bench.claims.outage = DependencyUnavailableError("postgres", "away")
     assert await bench.handler.handle(delivery()) == Done()
+    assert bench.claims.returned == []
+
+
+async def test_a_delivery_that_could_not_be_noted_is_noted_with_the_next_sign_of_life() -> None:
+    bench = Bench()
+    bench.claims.outage = DependencyUnavailableError("postgres", "away")
+    await bench.handler.handle(delivery())
+    bench.claims.outage, bench.claims.mine = None, [CLAIM.ticket]
+    assert await bench.handler.settle() == 1
+    assert bench.claims.done == [CLAIM.ticket]
+    assert bench.claims.returned == []
+
+
+async def test_a_job_whose_message_was_lost_while_its_delivery_was_noted_does_not_stay_claimed() -> None:
+    bench = Bench()
+    bench.claims.noting.clear()
+    running = asyncio.create_task(bench.handler.handle(delivery()))
+    await bench.claims.told.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    bench.claims.noting.set()
+    bench.claims.done, bench.claims.mine = [], [CLAIM.ticket]
+    await bench.handler.settle()
+    assert bench.claims.done == [CLAIM.ticket]
+    assert bench.claims.returned == []
+
+
+async def test_what_is_claimed_and_not_known_here_is_handed_back() -> None:
+    bench = Bench()
+    bench.claims.mine = [CLAIM.ticket]  # the answer to the claim was lost, and its message too
+    assert await bench.handler.settle() == 1
+    assert bench.claims.returned == [CLAIM.ticket]
+    assert bench.claims.done == []
+
+
+async def test_a_result_that_nsqd_never_confirmed_counts_as_lost() -> None:
+    bench = Bench(results=Results(DependencyUnavailableError("nsqd", "away")))
+    with pytest.raises(DependencyUnavailableError):
+        await bench.handler.handle(delivery())
+    bench.claims.returned, bench.claims.mine = [], [CLAIM.ticket]  # handing back did not reach Postgres
+    await bench.handler.settle()
+    assert bench.claims.returned == [CLAIM.ticket]
+    assert bench.claims.done == []
+
+
+async def test_what_is_being_worked_on_is_left_alone() -> None:
+    work = Work()
+    work.release.clear()
+    bench = Bench(work)
+    running = asyncio.create_task(bench.handler.handle(delivery()))
+    await work.started.wait()
+    bench.claims.mine = [CLAIM.ticket]
+    assert await bench.handler.settle() == 0
+    work.release.set()
+    assert await running == Done()
+    assert bench.claims.done == [CLAIM.ticket]
     assert bench.claims.returned == []
 
 

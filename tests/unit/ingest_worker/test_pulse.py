@@ -18,6 +18,15 @@ class Claims:
         return self.results
 
 
+class Handler:
+    def __init__(self) -> None:
+        self.settled = 0
+
+    async def settle(self) -> int:
+        self.settled += 1
+        return 0
+
+
 class Consumer:
     in_flight = 1
 
@@ -40,11 +49,12 @@ class Parser:
 async def test_a_worker_takes_nothing_while_too_many_results_wait_to_be_stored(
     unstored: int, *, paused: bool
 ) -> None:
-    claims, consumer = Claims(unstored), Consumer()
-    parts: dict[str, Any] = {"claims": claims, "consumer": consumer, "parser": Parser()}
+    claims, consumer, handler = Claims(unstored), Consumer(), Handler()
+    parts: dict[str, Any] = {"claims": claims, "consumer": consumer, "handler": handler, "parser": Parser()}
     pulse = cast("Callable[[], Awaitable[None]]", app._Pulse(**parts, slots=4, unstored_max=10))
     await pulse()
     assert consumer.paused is paused
     claims.results = 0
     await pulse()
     assert not consumer.paused
+    assert handler.settled == 2, "with each sign of life"

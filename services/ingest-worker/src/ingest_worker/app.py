@@ -103,6 +103,7 @@ async def start(life: Lifecycle) -> None:
         slots=settings.worker_slots,
         also=_Pulse(
             claims=claims,
+            handler=handler,
             consumer=consumer,
             parser=parser,
             slots=settings.worker_slots,
@@ -160,12 +161,22 @@ def _works(settings: WorkerSettings, *, postgres: Database, web: Web, parser: Pa
 
 
 class _Pulse:
-    """With each sign of life: no new tasks while too many results wait to be stored, and how busy this worker is."""
+    """With each sign of life: how busy this worker is, what it holds without working on it, and no new tasks while
+    too many results wait to be stored.
+    """
 
     def __init__(
-        self, *, claims: Claims, consumer: Consumer, parser: ParserPool, slots: int, unstored_max: int
+        self,
+        *,
+        claims: Claims,
+        handler: TaskHandler,
+        consumer: Consumer,
+        parser: ParserPool,
+        slots: int,
+        unstored_max: int,
     ) -> None:
         self._claims = claims
+        self._handler = handler
         self._consumer = consumer
         self._parser = parser
         self._slots = slots
@@ -177,6 +188,7 @@ class _Pulse:
         WORKER_SLOTS.set(max(0, self._slots - busy), "free")
         PARSER_PROCESSES.set(self._parser.busy, "busy")
         PARSER_PROCESSES.set(max(0, len(self._parser.pids) - self._parser.busy), "idle")
+        await self._handler.settle()
         if await self._claims.unstored() > self._unstored_max:
             self._consumer.pause()
         else:

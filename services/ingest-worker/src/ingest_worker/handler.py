@@ -69,7 +69,8 @@ class TaskHandler:
         self._outage_pause_seconds = outage_pause_seconds
         self._hand_back_seconds = hand_back_seconds
         self._at_work: set[Ticket] = set()
-        self._sent: OrderedDict[Ticket, None] = OrderedDict()
+        self._sent: OrderedDict[Ticket, bool] = OrderedDict()
+        """Tries whose results left, and whether nsqd has confirmed all of it."""
         self._claiming: Batcher[Ticket, Claim | None] = Batcher(self._claim, at_most=batch)
         # Nobody waits for this but the message and its slot, so that half of the slots may wait for company.
         self._delivering: Batcher[Ticket, None] = Batcher(
@@ -101,6 +102,26 @@ class TaskHandler:
             finally:
                 self._at_work.discard(ticket)
 
+    async def settle(self) -> int:
+        """See to jobs that are this worker's by the rows, and that nobody here works on; returns how many there were.
+
+        The answer to a claim was lost and its message with it, or Postgres was away when the job was to be handed back
+        or its delivery to be noted. As long as this worker lives, nobody else would look before the job's deadline.
+
+        Raises:
+            DependencyUnavailableError: Postgres is away: the next turn finds them again.
+        """
+        held = [ticket for ticket in await self._claims.held() if ticket not in self._at_work]
+        delivered = [ticket for ticket in held if self._sent.get(ticket)]
+        lost = [ticket for ticket in held if not self._sent.get(ticket)]
+        if delivered:
+            await self._claims.delivered(delivered)
+        if lost:
+            await self._claims.hand_back(lost, after_seconds=0.0)
+        if held:
+            _log.info("claims_settled", delivered=len(delivered), handed_back=len(lost))
+        return len(held)
+
     async def _do(self, ticket: Ticket, message: TaskMessage) -> Outcome:
         claim = await self._claimed(ticket)
         if claim is None:
@@ -128,7 +149,7 @@ class TaskHandler:
         try:
             await self._delivering.submit(ticket)
         except DependencyUnavailableError as error:
-            # nsqd has the result: the row stays claimed until it is stored, or until the job's deadline.
+            # nsqd has the result, the row learns of it with the next sign of life.
             _log.warning("delivery_not_noted", error=str(error))
 
     def _outage_pause(self) -> float:
@@ -167,6 +188,7 @@ class TaskHandler:
             _log.exception("result_not_deliverable")
             result = _failed(claim, _internal(error, retryable=False))
             await self._results.deliver(result)
+        self._sent[claim.ticket] = True
         for stage, seconds in result.seconds.items():
             STAGE_DURATION.observe(seconds, stage)
         _log.info(
@@ -179,7 +201,7 @@ class TaskHandler:
         )
 
     def _remember(self, ticket: Ticket) -> None:
-        self._sent[ticket] = None
+        self._sent[ticket] = False
         while len(self._sent) > _REMEMBERED:
             self._sent.popitem(last=False)
 
@@ -187,7 +209,7 @@ class TaskHandler:
         try:
             async with asyncio.timeout(self._hand_back_seconds):
                 await self._claims.hand_back([ticket], after_seconds=after_seconds)
-        except Exception as error:  # noqa: BLE001  (the lease lapses, and the janitor takes the job back)
+        except Exception as error:  # noqa: BLE001  (done with the next sign of life, or the lease lapses)
             _log.warning("not_handed_back", error=str(error) or type(error).__name__)
 
     async def _claim(self, tickets: Sequence[Ticket]) -> Sequence[Claim | None]:

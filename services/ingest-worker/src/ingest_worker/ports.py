@@ -38,6 +38,10 @@ class Claims(Protocol):
         """Queue jobs again, due after so many seconds, without spending an attempt."""
         ...
 
+    async def held(self) -> list[Ticket]:
+        """What is claimed by this worker."""
+        ...
+
     async def unstored(self) -> int:
         """Delivered results that nobody has stored yet."""
         ...

@@ -151,6 +151,15 @@ class PostgresClaims:
 
         return await self._database.run(work)
 
+    async def held(self) -> list[Ticket]:
+        """The jobs that are claimed by this worker, at the epochs of their claims."""
+
+        async def work(connection: Connection) -> list[Ticket]:
+            rows = await connection.fetch(queries("jobs")["held"], self._worker_id)
+            return [Ticket(row["id"], row["epoch"]) for row in rows]
+
+        return await self._database.run(work)
+
     async def unstored(self) -> int:
         """Results that were delivered and that no consumer has stored yet, of all workers."""
 

@@ -214,6 +214,10 @@ WITH mine AS (
 UPDATE jobs j SET stage = 'delivered', updated_at = now(), deadline_at = now() + make_interval(secs => $4)
 FROM mine m WHERE j.id = m.id;
 
+-- name: held
+-- What a worker has claimed, by the rows.
+SELECT id, epoch FROM jobs WHERE status = 'running' AND stage = 'claimed' AND worker_id = $1;
+
 -- name: hand_back
 -- Being shut down is no failure: queued again, next epoch, no attempt spent, no reclaim counted. Its announcement was
 -- taken up, so the next one is its first.
