@@ -97,7 +97,7 @@ async def test_retry_of_a_class_takes_only_that_class(quern: Client, truth: Trut
         await quern.failed(upload.run_id, code)
     ids = [upload.run_id for upload, _ in uploads]
     chosen = await quern.post("/v1/jobs/failed/retry", {"ids": ids[1:]}, status=202)
-    assert chosen == {"retried": 2}
+    assert chosen == {"retried": 2, "remaining": 0}
     for upload, code in uploads:
         await quern.failed(upload.run_id, code)
     retries = [(await quern.get(f"/v1/jobs/{key}"))["retries"] for key in ids]

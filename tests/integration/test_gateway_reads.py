@@ -198,9 +198,18 @@ async def test_many_are_retried_by_class(client: Client, pipeline: Pipeline) -> 
         await pipeline.upload(f"many-{number}.pdf", b"%d" % number)
         [claim] = await pipeline.work()
         await pipeline.store(pipeline.failure(claim, code, retryable=False))
-    assert await client.post("/v1/jobs/failed/retry", {"error_code": "timeout"}, status=202) == {"retried": 2}
-    assert await client.post("/v1/jobs/failed/retry", {"all": True}, status=202) == {"retried": 1}
-    assert await client.post("/v1/jobs/failed/retry", {"all": True}, status=202) == {"retried": 0}
+    assert await client.post("/v1/jobs/failed/retry", {"error_code": "timeout"}, status=202) == {
+        "retried": 2,
+        "remaining": 0,
+    }
+    assert await client.post("/v1/jobs/failed/retry", {"all": True}, status=202) == {
+        "retried": 1,
+        "remaining": 0,
+    }
+    assert await client.post("/v1/jobs/failed/retry", {"all": True}, status=202) == {
+        "retried": 0,
+        "remaining": 0,
+    }
     await forget(pipeline)
 
 

@@ -231,7 +231,8 @@ class LifeCycle(RuleBasedStateMachine):
     @rule()
     def retry_all(self) -> None:
         retried = self.do("retry_all", self.it.gateway.intake.retry_many(caller=CALLER))
-        assert retried <= len(self.checks.before)
+        assert retried.retried <= len(self.checks.before)
+        assert not retried.remaining
         left = self.jobs(
             "status = 'failed' AND handler IS NOT NULL AND EXISTS (SELECT 1 FROM jobs r JOIN sources s"
             " ON s.id = r.source_id WHERE r.id = jobs.root_id AND r.status <> 'cancelled' AND s.status = 'live')"

@@ -263,7 +263,7 @@ async def test_a_page_that_was_found_when_it_was_tried_again_is_kept(pipeline: P
     source_id = await crawled(pipeline)
     run_id = await crawl(pipeline, source_id, gone=PAGES[1:], failing=PAGES[:1])
     assert await state(pipeline, run_id) == "held"
-    assert await pipeline.intake.retry_many(caller=CALLER) == 1
+    assert (await pipeline.intake.retry_many(caller=CALLER)).retried == 1
     await go_on(pipeline)
     # The run has closed again and looked anew: the same pages are held, once.
     assert await pipeline.value("SELECT pages FROM prunes WHERE run_id = $1", run_id) == 29

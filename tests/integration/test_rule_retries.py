@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import ErrorCode
 from shared.postgres.intake_errors import AlreadyRetriedError, NotFoundError
+from shared.postgres.steering import RetriedMany
 from shared.postgres.upkeep_jobs import PostgresJobUpkeep
 from support.pipeline import CALLER, Pipeline
 from support.waiting import held
@@ -62,7 +63,7 @@ async def test_of_many_who_retry_a_job_at_once_one_does(pipeline: Pipeline) -> N
         *(upkeep.retry_due(at_most=10) for _ in range(3)),
         return_exceptions=True,
     )
-    retried = [one == job_id for one in done[:3]] + [one == 1 for one in done[3:6]]
+    retried = [one == job_id for one in done[:3]] + [one == RetriedMany(1) for one in done[3:6]]
     retried += [getattr(one, "retried", 0) == 1 for one in done[6:]]
     assert retried.count(True) == 1
     assert all(isinstance(one, AlreadyRetriedError) for one in done[:3] if one != job_id)
@@ -76,7 +77,7 @@ async def test_a_job_of_a_source_that_goes_is_not_there_to_be_retried(pipeline: 
     await pipeline.intake.delete_source(caller=CALLER, source_id=source_id, force=False)
     with pytest.raises(NotFoundError):
         await pipeline.intake.retry(caller=CALLER, job_id=job_id)
-    assert await pipeline.intake.retry_many(caller=CALLER) == 0
+    assert await pipeline.intake.retry_many(caller=CALLER) == RetriedMany(0)
     assert await state(pipeline, job_id) == ("failed", 1, 0)
 
 
@@ -86,7 +87,7 @@ async def test_dead_pages_of_a_cancelled_run_are_passed_over_when_many_are_retri
     run_id, page_id = await crawl_with_a_dead_page(pipeline)
     await pipeline.intake.cancel(caller=CALLER, job_id=run_id)
     upload = await dead_upload(pipeline)
-    assert await pipeline.intake.retry_many(caller=CALLER) == 1
+    assert await pipeline.intake.retry_many(caller=CALLER) == RetriedMany(1)
     assert await state(pipeline, page_id) == ("failed", 1, 0)
     assert await state(pipeline, upload) == ("queued", 2, 1)
     assert (await state(pipeline, run_id))[0] == "cancelled"

@@ -11,7 +11,9 @@ import pytest
 
 from shared.clock import new_id
 from shared.errors import ErrorCode
+from shared.postgres.intake import PostgresIntake
 from shared.postgres.intake_errors import AlreadyRetriedError, NotFailedError
+from shared.postgres.steering import RetriedMany
 from shared.postgres.upkeep_jobs import PostgresJobUpkeep, Retried
 from support.lost_answers import lose_first_answer
 from support.pipeline import CALLER, Pipeline
@@ -102,7 +104,7 @@ async def test_retries_of_many_that_were_committed_unheard_are_counted(
         return await run(*arguments)  # type: ignore[arg-type]  # passed on as they are
 
     monkeypatch.setattr(pipeline.gateway, "run", losing)
-    assert await pipeline.intake.retry_many(caller=CALLER) == len(failed)
+    assert await pipeline.intake.retry_many(caller=CALLER) == RetriedMany(len(failed))
     assert {row["retries"] for row in await pipeline.rows("SELECT retries FROM jobs")} == {1}
 
 
@@ -145,7 +147,7 @@ async def test_whoever_retries_at_once_runs_a_job_once(pipeline: Pipeline) -> No
     problems = [answer for answer in answers if isinstance(answer, BaseException)]
     assert all(isinstance(problem, AlreadyRetriedError) for problem in problems)
     done = sum(isinstance(answer, UUID) for answer in answers)
-    done += sum(answer for answer in answers if isinstance(answer, int))
+    done += sum(answer.retried for answer in answers if isinstance(answer, RetriedMany))
     done += sum(answer.retried for answer in answers if isinstance(answer, Retried))
     assert done == len(failed)
     rows = await pipeline.rows("SELECT status, retries, epoch, attempt FROM jobs")
@@ -160,11 +162,62 @@ async def test_all_of_a_class_and_nothing_else_is_retried(pipeline: Pipeline) ->
     upload = await pipeline.upload("b.md", b"b")
     (claim,) = await pipeline.work()
     await pipeline.store(pipeline.failure(claim, ErrorCode.ENCRYPTED, retryable=False))
-    assert await pipeline.intake.retry_many(caller=CALLER, error_code=ErrorCode.ENCRYPTED) == 1
-    assert await pipeline.intake.retry_many(caller=CALLER, error_code=ErrorCode.ENCRYPTED) == 0
+    assert await pipeline.intake.retry_many(caller=CALLER, error_code=ErrorCode.ENCRYPTED) == RetriedMany(1)
+    assert await pipeline.intake.retry_many(caller=CALLER, error_code=ErrorCode.ENCRYPTED) == RetriedMany(0)
     (left,) = await pipeline.rows("SELECT id FROM failed_jobs")
     assert left["id"] == corrupt
     assert await pipeline.value("SELECT status FROM jobs WHERE id = $1", upload.run_id) == "queued"
+
+
+# More of them than one request has time for
+
+ONE_MORE_DEAD = """
+    WITH made AS (
+        INSERT INTO jobs (id, tenant_id, root_id, source_id, type, handler, lane, status, payload, max_attempts,
+            epoch, finished_at)
+        SELECT new.id, j.tenant_id, new.id, j.source_id, j.type, j.handler, j.lane, 'failed', j.payload, 3, 1, now()
+        FROM jobs j, LATERAL (SELECT gen_random_uuid() AS id FROM generate_series(1, $2)) AS new WHERE j.id = $1
+        RETURNING id, tenant_id, root_id, source_id, handler, payload)
+    INSERT INTO failed_jobs (id, tenant_id, root_id, source_id, handler, payload, error, error_code)
+    SELECT id, tenant_id, root_id, source_id, handler, payload, 'No.', 'corrupt_file' FROM made
+"""
+
+
+def hasty(pipeline: Pipeline, *, seconds: float = 0.0) -> PostgresIntake:
+    """A gateway whose requests to retry many have time for one slice."""
+    return PostgresIntake(database=pipeline.gateway, max_attempts=3, retry_many_seconds=seconds)
+
+
+async def test_all_means_all_however_many_there_are(pipeline: Pipeline) -> None:
+    await pipeline.rows(ONE_MORE_DEAD, await failed_upload(pipeline), 10_200)
+    patient = hasty(pipeline, seconds=120.0)
+    assert await patient.retry_many(caller=CALLER) == RetriedMany(10_201)
+    assert await pipeline.value("SELECT count(*) FROM failed_jobs") == 0
+    assert await pipeline.value("SELECT count(*) FROM jobs WHERE status = 'queued' AND retries = 1") == 10_201
+
+
+@pytest.mark.parametrize("error_code", [None, ErrorCode.CORRUPT_FILE])
+async def test_who_has_no_time_for_all_says_how_many_are_left(
+    pipeline: Pipeline, error_code: ErrorCode | None
+) -> None:
+    await pipeline.rows(ONE_MORE_DEAD, await failed_upload(pipeline), 449)
+    answers = [await hasty(pipeline).retry_many(caller=CALLER, error_code=error_code) for _ in range(4)]
+    assert answers == [RetriedMany(200, 250), RetriedMany(200, 50), RetriedMany(50, 0), RetriedMany(0, 0)]
+
+
+async def test_what_may_not_run_is_not_among_those_that_are_left(pipeline: Pipeline) -> None:
+    """Or who asks until none is left would ask for ever."""
+    site = await pipeline.add_site()
+    (seed,) = await pipeline.work()
+    links = [f"https://site.test/{n}" for n in range(2)]
+    stored = await pipeline.store(pipeline.page(seed, "home", links))
+    await pipeline.index(stored.indexing)
+    dead, _ = await pipeline.work()
+    await pipeline.store(pipeline.failure(dead, ErrorCode.HTTP_ERROR, retryable=False, http_status=500))
+    await pipeline.intake.cancel(caller=CALLER, job_id=site.run_id)
+    await pipeline.rows(ONE_MORE_DEAD, await failed_upload(pipeline), 199)
+    assert await hasty(pipeline).retry_many(caller=CALLER) == RetriedMany(200, 0)
+    assert await pipeline.value("SELECT array_agg(id) FROM failed_jobs") == [dead.ticket.job_id]
 
 
 # Results of jobs that are not there

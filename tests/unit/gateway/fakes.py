@@ -13,6 +13,7 @@ from shared.net.resolver import HostVerdict
 from shared.postgres.acceptance import AcceptedRun, AcceptedUpload
 from shared.postgres.intake_errors import SourceExistsError
 from shared.postgres.prune_decisions import Decided
+from shared.postgres.steering import RetriedMany
 from shared.states import PruneState
 from unit.gateway.rows import an_id, job, source
 
@@ -108,9 +109,9 @@ class FakeIntake:
         self._note("retry", job_id=job_id, **rest)
         return job_id
 
-    async def retry_many(self, **arguments: Any) -> int:
+    async def retry_many(self, **arguments: Any) -> RetriedMany:
         self._note("retry_many", **arguments)
-        return 3
+        return RetriedMany(3, 1)
 
     async def decide_prune(self, *, run_id: UUID, approve: bool, **rest: Any) -> Decided:
         self._note("decide_prune", run_id=run_id, approve=approve, **rest)

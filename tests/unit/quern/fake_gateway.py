@@ -53,6 +53,8 @@ class FakeGateway:
     pages: list[Json] = field(default_factory=list)
     dead: list[Json] = field(default_factory=list)
     gone_after_reads: int = 0
+    retries_at_once: int = 1000
+    _meant: int = 0
 
     def refuse(self, path: str, status: int, body: Json | str, times: int = 1, **headers: str) -> None:
         """Answer the next requests of a path with this."""
@@ -323,12 +325,14 @@ class FakeGateway:
             taken = self._take_failed(lambda job: job["error_code"] == given["error_code"])
         else:
             taken = self._take_failed(lambda _job: given["all"] is True)
-        return web.json_response({"retried": taken}, status=202)
+        return web.json_response({"retried": taken, "remaining": self._meant - taken}, status=202)
 
     def _take_failed(self, wanted: Any) -> int:
-        before = len(self.failed)
-        self.failed = [job for job in self.failed if not wanted(job)]
-        return before - len(self.failed)
+        meant = [job["id"] for job in self.failed if wanted(job)]
+        self._meant = len(meant)
+        taken = meant[: self.retries_at_once]
+        self.failed = [job for job in self.failed if job["id"] not in taken]
+        return len(taken)
 
     async def _rerun(self, request: web.Request) -> web.Response:
         run = self.add_run(self.runs[request.match_info["id"]]["source_id"])

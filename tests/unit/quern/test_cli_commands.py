@@ -208,6 +208,13 @@ def test_retry_takes_one_several_a_code_or_all(gateway: FakeGateway) -> None:
     assert quern(gateway.url, "retry", "--all", "--json").json == {"retried": 2}
 
 
+def test_all_are_retried_however_many_requests_it_takes(gateway: FakeGateway) -> None:
+    gateway.failed = [shapes.failed_job(shapes.new_id()) for _ in range(5)]
+    gateway.retries_at_once = 2
+    assert quern(gateway.url, "retry", "--all", "--json").json == {"retried": 5}
+    assert len(gateway.requests("POST", "/v1/jobs/failed/retry")) == 3
+
+
 def test_a_second_retry_tells_why_not(gateway: FakeGateway) -> None:
     ran = quern(gateway.url, "retry", shapes.new_id())
     assert ran.code == 1

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from shared.postgres.reads.search import Scope
     from shared.postgres.reads.sources import SourceFilter
     from shared.postgres.rebuilds import RebuildRow
+    from shared.postgres.steering import RetriedMany
     from shared.queue.ports import TopicStats
     from shared.vectors.port import Hit, SearchQuery
 
@@ -92,8 +93,8 @@ class Intake(Protocol):
 
     async def retry_many(
         self, *, caller: Caller, ids: Sequence[UUID] | None = None, error_code: str | None = None
-    ) -> int:
-        """Queue several, or all of a class, or all; how many it were."""
+    ) -> RetriedMany:
+        """Queue several, or all of a class, or all; how many it were, and how many are left."""
 
     async def decide_prune(self, *, caller: Caller, run_id: UUID, approve: bool) -> Decided:
         """Retire, or keep, the pages that a run holds."""

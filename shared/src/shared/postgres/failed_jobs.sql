@@ -13,11 +13,25 @@ ON CONFLICT (id) DO UPDATE SET
 -- name: drop
 DELETE FROM failed_jobs WHERE id = ANY ($1::uuid[]);
 
--- name: of_tenant
--- The dead jobs that a request for many means, oldest first.
-SELECT id FROM failed_jobs
-WHERE tenant_id = $1 AND ($2::uuid[] IS NULL OR id = ANY ($2)) AND ($3::text IS NULL OR error_code = $3)
-ORDER BY created_at LIMIT $4;
+-- name: meant
+-- A slice of the dead jobs that a request for many means, oldest first, behind the last one seen; what fails after it
+-- was asked is not meant. What may not run (its run was cancelled, its source goes) is passed over.
+SELECT f.id, f.created_at, coalesce($4::timestamptz, now()) AS asked_at
+FROM failed_jobs f
+JOIN sources s ON s.id = f.source_id AND s.status = 'live'
+JOIN jobs r ON r.id = f.root_id AND r.status <> 'cancelled'
+WHERE f.tenant_id = $1 AND ($2::uuid[] IS NULL OR f.id = ANY ($2)) AND ($3::text IS NULL OR f.error_code = $3)
+  AND f.created_at <= coalesce($4, now())
+  AND (f.created_at, f.id) > (coalesce($5::timestamptz, '-infinity'), coalesce($6::uuid, '00000000-0000-0000-0000-000000000000'))
+ORDER BY f.created_at, f.id LIMIT $7;
+
+-- name: meant_still
+-- How many of the same are left; keep the conditions equal to those of `meant`.
+SELECT count(*) FROM failed_jobs f
+JOIN sources s ON s.id = f.source_id AND s.status = 'live'
+JOIN jobs r ON r.id = f.root_id AND r.status <> 'cancelled'
+WHERE f.tenant_id = $1 AND ($2::uuid[] IS NULL OR f.id = ANY ($2)) AND ($3::text IS NULL OR f.error_code = $3)
+  AND f.created_at <= $4 AND (f.created_at, f.id) > ($5, $6::uuid);
 
 -- name: due
 -- Dead jobs whose class allows an automatic retry.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.postgres.acceptance import PostgresAcceptance
 from shared.postgres.prune_decisions import PostgresPruneDecisions
-from shared.postgres.steering import PostgresSteering
+from shared.postgres.steering import RETRY_MANY_SECONDS, PostgresSteering
 from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
@@ -18,9 +18,19 @@ class PostgresIntake(PostgresAcceptance, PostgresSteering, PostgresPruneDecision
     """Accepts work and steers it: one object for the gateway to hold."""
 
     def __init__(
-        self, *, database: Database, max_attempts: int, prune_limits: PruneLimits = USUAL_PRUNE_LIMITS
+        self,
+        *,
+        database: Database,
+        max_attempts: int,
+        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
+        retry_many_seconds: float = RETRY_MANY_SECONDS,
     ) -> None:
+        """``retry_many_seconds`` is after how long a request to retry many begins no further slice."""
         PostgresAcceptance.__init__(self, database=database, max_attempts=max_attempts)
         PostgresSteering.__init__(
-            self, database=database, max_attempts=max_attempts, prune_limits=prune_limits
+            self,
+            database=database,
+            max_attempts=max_attempts,
+            prune_limits=prune_limits,
+            retry_many_seconds=retry_many_seconds,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
     from shared.postgres.database import Connection, Database
     from shared.verdicts import PruneLimits
 
-#: How many dead jobs one request for many retries.
-RETRY_MANY_AT_MOST: Final = 10_000
 _RETRY_SLICE: Final = 200
+#: Well below the time that clients wait for an answer.
+RETRY_MANY_SECONDS: Final = 10.0
 
 
 async def cancel_jobs(connection: Connection, job_ids: Sequence[UUID], *, limits: PruneLimits) -> None:
@@ -104,15 +105,30 @@ class _Before:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class RetriedMany:
+    """How many were queued again, and how many of those that were meant the time did not suffice for."""
+
+    retried: int = 0
+    remaining: int = 0
+
+
 class PostgresSteering:
     """Changes the course of work that exists."""
 
     def __init__(
-        self, *, database: Database, max_attempts: int, prune_limits: PruneLimits = USUAL_PRUNE_LIMITS
+        self,
+        *,
+        database: Database,
+        max_attempts: int,
+        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
+        retry_many_seconds: float = RETRY_MANY_SECONDS,
     ) -> None:
+        """``retry_many_seconds`` is after how long a request to retry many begins no further slice."""
         self._database = database
         self._max_attempts = max_attempts
         self._prune_limits = prune_limits
+        self._retry_many_seconds = retry_many_seconds
 
     async def cancel(self, *, caller: Caller, job_id: UUID) -> None:
         """End a job, and with a run all its open pages.
@@ -172,36 +188,51 @@ class PostgresSteering:
 
     async def retry_many(
         self, *, caller: Caller, ids: Sequence[UUID] | None = None, error_code: str | None = None
-    ) -> int:
-        """Queue dead jobs again: those given, those of a class, or all; returns how many."""
+    ) -> RetriedMany:
+        """Queue dead jobs again: those given, those of a class, or all that may run.
 
-        async def wanted(connection: Connection) -> list[UUID]:
-            rows = await connection.fetch(
-                queries("failed_jobs")["of_tenant"],
-                caller.tenant_id,
-                list(ids) if ids is not None else None,
-                error_code,
-                RETRY_MANY_AT_MOST,
-            )
-            return [row["id"] for row in rows]
-
-        found = await self._database.run(wanted, caller.tenant_id)
+        In slices, oldest first, so that no transaction holds thousands of locks; for as long as one request may take.
+        """
+        clock = asyncio.get_running_loop().time
+        enough = clock() + self._retry_many_seconds
+        wanted: tuple[object, ...] = (caller.tenant_id, list(ids) if ids is not None else None, error_code)
+        behind: tuple[object, ...] = (None, None, None)
         retried = 0
-        # In slices, so that one request holds no thousands of locks.
-        for start in range(0, len(found), _RETRY_SLICE):
-            some, before = found[start : start + _RETRY_SLICE], _Before()
+        while found := await self._meant(caller, *wanted, *behind):
+            retried += await self._retry_slice(caller, [row["id"] for row in found])
+            last = found[-1]
+            behind = (last["asked_at"], last["created_at"], last["id"])
+            if len(found) < _RETRY_SLICE:
+                break
+            if clock() >= enough:
+                return RetriedMany(retried, await self._left(caller, *wanted, *behind))
+        return RetriedMany(retried)
 
-            async def work(connection: Connection, some: list[UUID] = some, before: _Before = before) -> int:
-                family = await lock_family(connection, some)
-                if done := before.retried(family):
-                    return len(done)
-                done = await retry_locked(connection, family, some)
-                await audit(connection, caller, "job.retry_many", len(done))
-                before.note_retried(family, done)
+    async def _meant(self, caller: Caller, *arguments: object) -> list[Record]:
+        async def work(connection: Connection) -> list[Record]:
+            return await connection.fetch(queries("failed_jobs")["meant"], *arguments, _RETRY_SLICE)
+
+        return await self._database.run(work, caller.tenant_id)
+
+    async def _left(self, caller: Caller, *arguments: object) -> int:
+        async def work(connection: Connection) -> int:
+            return int(await connection.fetchval(queries("failed_jobs")["meant_still"], *arguments))
+
+        return await self._database.run(work, caller.tenant_id)
+
+    async def _retry_slice(self, caller: Caller, job_ids: Sequence[UUID]) -> int:
+        before = _Before()
+
+        async def work(connection: Connection) -> int:
+            family = await lock_family(connection, job_ids)
+            if done := before.retried(family):
                 return len(done)
+            done = await retry_locked(connection, family, job_ids)
+            await audit(connection, caller, "job.retry_many", len(done))
+            before.note_retried(family, done)
+            return len(done)
 
-            retried += await self._database.run(work, caller.tenant_id)
-        return retried
+        return await self._database.run(work, caller.tenant_id)
 
     async def rerun(self, *, caller: Caller, job_id: UUID) -> UUID:
         """A new run of the same type, payload and settings.

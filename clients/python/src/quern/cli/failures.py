@@ -60,8 +60,7 @@ async def retry(
         await session.client.jobs.retry(ids[0])  # alone it is told why not, where it cannot be
         retried = 1
     else:
-        done = await session.client.jobs.retry_many(ids=list(ids) or None, error_code=error_code)
-        retried = done.retried
+        retried = await _retry_many(session, ids=list(ids) or None, error_code=error_code)
     said = (
         "Nothing was to be tried again."
         if not retried
@@ -69,6 +68,16 @@ async def retry(
     )
     session.out.emit({"retried": retried}, lambda console: console.print(plain(said)))
     return ExitCode.OK
+
+
+async def _retry_many(session: Session, *, ids: Sequence[UUID] | None, error_code: str | None) -> int:
+    """Ask until as many are queued as there were at first: some may have failed anew by then."""
+    done = await session.client.jobs.retry_many(ids=ids, error_code=error_code)
+    retried, meant = done.retried, done.retried + done.remaining
+    while done.retried and done.remaining and retried < meant:
+        done = await session.client.jobs.retry_many(ids=ids, error_code=error_code)
+        retried += done.retried
+    return retried
 
 
 def _show(console: Console, page: Page[FailedJob], names: Mapping[UUID, str]) -> None:

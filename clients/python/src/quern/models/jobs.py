@@ -145,6 +145,7 @@ class RunStarted(Model):
 
 
 class Retried(Model):
-    """How many jobs were queued again."""
+    """How many jobs were queued again; ``remaining`` are left for another request."""
 
     retried: int
+    remaining: int = 0

@@ -314,7 +314,7 @@ def _failed_job_routes(on: JobHandlers) -> tuple[AnyRoute, ...]:
             "POST",
             "/jobs/failed/retry",
             on.retry_many,
-            "Retry several failed jobs",
+            "Retry several failed jobs; ask again while `remaining` is not 0",
             body=jobs.RetryMany,
             status=202,
             answer=jobs.Retried,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.usecases.sources import Sources
     from shared.contracts.caller import Caller
     from shared.postgres.prune_decisions import Decided
+    from shared.postgres.steering import RetriedMany
 
 
 class Jobs:
@@ -56,7 +57,9 @@ class Jobs:
         self._announcer.announce()
         return retried
 
-    async def retry_many(self, caller: Caller, *, ids: Sequence[UUID] | None, error_code: str | None) -> int:
+    async def retry_many(
+        self, caller: Caller, *, ids: Sequence[UUID] | None, error_code: str | None
+    ) -> RetriedMany:
         """Queue dead jobs again: those given, those of a class, or all."""
         retried = await self._intake.retry_many(caller=caller, ids=ids, error_code=error_code)
         self._announcer.announce()

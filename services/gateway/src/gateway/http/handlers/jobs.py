@@ -105,9 +105,8 @@ class JobHandlers:
     async def retry_many(self, call: Call[NoQuery, RetryMany]) -> Retried:
         """POST /v1/jobs/failed/retry."""
         body = call.body
-        return Retried(
-            retried=await self._jobs.retry_many(call.caller, ids=body.ids, error_code=body.error_code)
-        )
+        done = await self._jobs.retry_many(call.caller, ids=body.ids, error_code=body.error_code)
+        return Retried(retried=done.retried, remaining=done.remaining)
 
     async def cancel(self, call: Call[NoQuery, NoBody]) -> JobStarted:
         """POST /v1/jobs/{id}/cancel."""

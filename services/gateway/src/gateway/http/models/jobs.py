@@ -307,6 +307,7 @@ class JobStarted(Output):
 
 
 class Retried(Output):
-    """How many jobs were queued again."""
+    """How many jobs were queued again; ``remaining`` are left for the next request, as this one took long."""
 
     retried: int
+    remaining: int
