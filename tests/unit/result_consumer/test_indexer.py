@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.indexer import Indexer, IndexerOptions
 from result_consumer.usecases.repairer import Repairer
+from shared.observability.families import REGISTRY
 from shared.outages import Outage
 from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import Activated, ChunkToIndex, ObjectsTakenError, OpenBatch
@@ -110,11 +112,14 @@ class Rows:
             unready=[job for job in job_ids if self.missing[job]],
         )
 
-    async def fail(self, job_ids: Sequence[UUID], *, error_code: str, sentence: str, retryable: bool) -> None:
+    async def fail(
+        self, job_ids: Sequence[UUID], *, error_code: str, sentence: str, retryable: bool
+    ) -> list[str]:
         assert error_code == "internal_error"
         assert retryable
         self.failed.update(dict.fromkeys(job_ids, sentence))
         self._end([])
+        return ["page" for _ in job_ids]
 
 
 class Vectors:
@@ -306,6 +311,32 @@ async def test_a_poison_document_fails_alone() -> None:
     assert sorted(bench.rows.ended) == [uid(1), uid(3)]
     assert set(bench.rows.failed) == {uid(2)}
     assert "poison" in bench.rows.failed[uid(2)]
+
+
+async def test_what_fails_while_it_is_indexed_is_counted_with_its_code() -> None:
+    def counted() -> tuple[float, float]:
+        read = REGISTRY.get_sample_value
+        return (
+            read("quern_job_failures_total", {"error_code": "internal_error"}) or 0.0,
+            read("quern_jobs_finished_total", {"type": "page", "status": "failed"}) or 0.0,
+        )
+
+    bench = Bench({1: 1, 2: 1})
+    bench.vectors.poison = bench.rows.missing[uid(2)][0]
+    activate = bench.rows.activate
+
+    async def losing(job_ids: Sequence[UUID]) -> Activated:
+        """One of them has lost its staged version: it ends in the same transaction."""
+        done = await activate(job_ids)
+        if uid(1) not in job_ids:
+            return done
+        return replace(done, endings=[(uid(1), "page", "failed")], error_codes=["internal_error"])
+
+    bench.rows.activate = losing  # type: ignore[method-assign]  # rows that have lost a version
+    failures, finished = counted()
+    await bench.finish()
+    assert set(bench.rows.failed) == {uid(2)}
+    assert counted() == (failures + 2, finished + 2)
 
 
 async def test_a_document_whose_objects_are_being_deleted_holds_up_no_other_and_is_not_hurried() -> None:

@@ -56,8 +56,10 @@ class Indexing(Batches, Protocol):
         """Serve what is complete."""
         ...
 
-    async def fail(self, job_ids: Sequence[UUID], *, error_code: str, sentence: str, retryable: bool) -> None:
-        """End jobs whose content cannot be indexed."""
+    async def fail(
+        self, job_ids: Sequence[UUID], *, error_code: str, sentence: str, retryable: bool
+    ) -> list[str]:
+        """End jobs whose content cannot be indexed; the types of those that ended by it."""
         ...
 
 

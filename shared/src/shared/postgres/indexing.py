@@ -68,11 +68,13 @@ class Activated:
 
     Attributes:
         endings: ``(job, type, status)`` of those that ended.
+        error_codes: one of each job among them that failed.
         unready: not every chunk has an object: index them first.
         gone: not this consumer's any more (cancelled, deleted, taken over).
     """
 
     endings: list[tuple[UUID, str, str]] = field(default_factory=list)
+    error_codes: list[str] = field(default_factory=list)
     unready: list[UUID] = field(default_factory=list)
     gone: list[UUID] = field(default_factory=list)
 
@@ -239,13 +241,15 @@ class PostgresIndexing:
 
         return await self._database.run(work)
 
-    async def fail(self, job_ids: Sequence[UUID], *, error_code: str, sentence: str, retryable: bool) -> None:
-        """End jobs whose content cannot be indexed, whatever is tried."""
+    async def fail(
+        self, job_ids: Sequence[UUID], *, error_code: str, sentence: str, retryable: bool
+    ) -> list[str]:
+        """End jobs whose content cannot be indexed, whatever is tried; returns the types of those that did end."""
 
-        async def work(connection: Connection) -> None:
+        async def work(connection: Connection) -> list[str]:
             family = await lock_family(connection, job_ids)
             mine = [key for key, job in family.jobs.items() if self._is_mine(job)]
-            await finish_jobs(
+            ended = await finish_jobs(
                 connection,
                 [
                     _failure(
@@ -262,8 +266,9 @@ class PostgresIndexing:
             await add_log_lines(
                 connection, [(key, "error", sentence, {"error_code": error_code}) for key in mine]
             )
+            return [row["type"] for row in ended]
 
-        await self._database.run(work)
+        return await self._database.run(work)
 
     def _is_mine(self, job: Record) -> bool:
         return _is_indexed_by(job, self._consumer_id)
@@ -361,6 +366,7 @@ class _Activation:
         await add_log_lines(self._connection, lines)
         return Activated(
             endings=[(row["id"], row["type"], row["status"]) for row in ended],
+            error_codes=[row["error_code"] for row in ended if row["error_code"]],
             unready=[key for key in candidates if key not in complete],
             gone=gone,
         )

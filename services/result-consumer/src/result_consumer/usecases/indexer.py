@@ -11,7 +11,7 @@ import structlog
 from result_consumer.core.backlog import Backlog, Pending, by_tenant
 from shared.errors import DependencyRejectedError, DependencyUnavailableError, ErrorCode
 from shared.lifecycle import wait_or_stop
-from shared.observability.metrics import JOBS_FINISHED, STAGE_DURATION
+from shared.observability.metrics import JOB_FAILURES, JOBS_FINISHED, STAGE_DURATION
 from shared.outages import Outage
 from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import ObjectsTakenError
@@ -208,6 +208,8 @@ class Indexer:
         STAGE_DURATION.observe(self._clock() - started, "activate")
         for _, kind, status in activated.endings:
             JOBS_FINISHED.inc(kind, status)
+        for error_code in activated.error_codes:
+            JOB_FAILURES.inc(error_code)
         unready = set(activated.unready)
         self._backlog.done(pending.job_id for pending in taken if pending.job_id not in unready)
         await self._give_up_fruitless(rows, [p for p in taken if p.job_id in unready])
@@ -247,7 +249,10 @@ class Indexer:
         if not jobs:
             return
         try:
-            await rows.fail(jobs, error_code=ErrorCode.INTERNAL_ERROR, sentence=sentence, retryable=True)
+            code = ErrorCode.INTERNAL_ERROR
+            for kind in await rows.fail(jobs, error_code=code, sentence=sentence, retryable=True):
+                JOBS_FINISHED.inc(kind, "failed")
+                JOB_FAILURES.inc(code)
         except DependencyUnavailableError as error:
             _log.warning("failure_not_noted_yet", dependency=error.dependency)
             return
