@@ -17,7 +17,10 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """It has failed; ``dead_retry_after_seconds`` is when the janitor may try again, None for never."""
+    """It has failed; ``dead_retry_after_seconds`` is when the janitor may try again, None for never.
+
+    Not before Retry-After, where that is longer: what a host asked for holds for this try as well.
+    """
 
     dead_retry_after_seconds: float | None
 
@@ -62,5 +65,6 @@ def decide(
         pause = pause_seconds(policy.base_seconds, attempt, jitter, max_seconds=policy.max_seconds)
         return TryAgain(min(max(pause, retry_after_seconds or 0.0), policy.max_seconds))
     if retryable and policy.dead_base_seconds > 0 and retries < policy.dead_retries_max:
-        return GiveUp(float(policy.dead_base_seconds * 2 ** min(retries, 20)))
+        pause = float(policy.dead_base_seconds * 2 ** min(retries, 20))
+        return GiveUp(max(pause, min(retry_after_seconds or 0.0, policy.max_seconds)))
     return GiveUp(None)

@@ -257,11 +257,11 @@ class PipelineSettings(PostgresSettings):
         description="seconds before a dead job whose class allows it is retried for the first time; doubles; 0: never",
     )
     dead_retries_max: Annotated[int, Field(ge=0)] = Field(
-        5, description="times that a dead job is retried without a person"
+        5, description="retries of a dead job, those of people included, after which only people retry it"
     )
     max_reclaims: PositiveInt = Field(
         5,
-        description="times that a job may lose its owner before it fails as lease_lost or parser_crashed",
+        description="times that a job may lose its owner or exceed its deadline before it fails as lease_lost",
     )
     prune_hold_pages: Annotated[int, Field(ge=0)] = Field(
         20,

@@ -66,6 +66,14 @@ def test_no_pause_is_longer_than_the_setting() -> None:
     assert decide(policy, attempt=1, retry_after_seconds=60, **facts) == TryAgain(12)
 
 
+def test_a_dead_job_is_not_retried_before_the_time_that_its_host_asked_for() -> None:
+    assert decision(attempt=3, retry_after_seconds=10) == GiveUp(900)
+    assert decision(attempt=3, retry_after_seconds=1200) == GiveUp(1200)
+    assert decision(attempt=3, retry_after_seconds=1e6) == GiveUp(LONGEST_PAUSE_SECONDS)
+    assert decision(attempt=3, retry_after_seconds=1200, retryable=False) == GiveUp(None)
+    assert decision(attempt=3, retry_after_seconds=1200, retries=2) == GiveUp(None)
+
+
 def test_dead_jobs_are_retried_on_a_schedule_with_a_cap() -> None:
     assert decision(attempt=3, retries=1) == GiveUp(1800)
     assert decision(attempt=3, retries=2) == GiveUp(None)
