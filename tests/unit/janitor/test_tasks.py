@@ -23,6 +23,7 @@ from janitor.tasks.sweep_blobs import SweepBlobs
 from janitor.tasks.trim_versions import TrimVersions
 from shared.blobs.names import BlobKey
 from shared.clock import new_id
+from shared.errors import DependencyError
 from shared.postgres.prune_decisions import Pruned
 from shared.postgres.upkeep_content import BlobOfRun, KeptVersions
 from shared.postgres.upkeep_figures import Figures
@@ -30,6 +31,7 @@ from shared.postgres.upkeep_objects import Tombstone
 from shared.postgres.upkeep_reclaims import Reclaimed
 from shared.postgres.upkeep_removal import DeletingSource
 from shared.queue import QueueUnavailableError
+from shared.queue.errors import QueueRejectedError
 from shared.queue.ports import ChannelStats, TopicStats
 from shared.testing.blobs import MemoryBlobStore
 from shared.vectors import TenantMissingError, VectorsReadOnlyError, VectorsUnavailableError
@@ -47,7 +49,7 @@ class FakeQueue:
         self.waiting = True
         self.announced = 0
         self.told_waiting = -1
-        self.counts: list[TopicStats] | None = []
+        self.counts: list[TopicStats] | DependencyError = []
 
     async def anything_waiting(self) -> bool:
         return self.waiting
@@ -68,8 +70,8 @@ class FakeQueue:
         return at_most
 
     async def stats(self) -> list[TopicStats]:
-        if self.counts is None:
-            raise QueueUnavailableError("no answer")
+        if isinstance(self.counts, DependencyError):
+            raise self.counts
         return self.counts
 
 
@@ -108,14 +110,24 @@ async def test_what_waits_in_the_queue_is_told_to_whoever_announces_again() -> N
     queue = FakeQueue()
     task = ChannelStats("ingest.task", "worker", depth=7, in_flight=30, deferred=2)
     result = ChannelStats("ingest.result", "result-consumer", depth=100, in_flight=0, deferred=0)
+    onlooker = ChannelStats("ingest.task", "debugging", depth=500, in_flight=0, deferred=0)
     queue.counts = [
-        TopicStats("ingest.task", depth=4, messages_total=50, channels=(task,)),
+        TopicStats("ingest.task", depth=4, messages_total=50, channels=(task, onlooker)),
         TopicStats("ingest.result", depth=0, messages_total=100, channels=(result,)),
     ]
     await announce_again(queue).run_once()
     assert queue.told_waiting == 13
-    queue.counts = None
-    await announce_again(queue).run_once()
+
+
+@pytest.mark.parametrize(
+    "error", [QueueUnavailableError("no answer"), QueueRejectedError("nsqd answers 403 to /stats")]
+)
+async def test_without_the_figures_of_the_queue_what_is_overdue_is_announced_again_all_the_same(
+    error: DependencyError,
+) -> None:
+    queue = FakeQueue()
+    queue.counts = error
+    assert await announce_again(queue).run_once() == {"again": 5}
     assert queue.told_waiting == 0
 
 

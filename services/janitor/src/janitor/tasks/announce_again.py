@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.contracts.topics import INGEST_TASK
-from shared.errors import DependencyUnavailableError
+from shared.errors import DependencyError
 from shared.observability.metrics import ANNOUNCED_JOBS
 
 if TYPE_CHECKING:
@@ -50,13 +50,17 @@ class AnnounceAgain:
         return {"again": again}
 
     async def _waiting(self) -> int:
-        """Messages that wait in nsqd. Those in flight are somebody's, who may be frozen: they do not count."""
+        """Messages that wait in nsqd for workers, once each.
+
+        Those in flight are somebody's, who may be frozen: they do not count. Nor do copies in a channel that somebody
+        made to look on: nobody may ever take them, and what was lost would never be announced again.
+        """
         try:
             topics = await self._stats()
-        except DependencyUnavailableError as error:
+        except DependencyError as error:
             # Without its figures the doubling pauses have to do.
             _log.debug("queue_not_counted", dependency=error.dependency)
             return 0
         mine = [topic for topic in topics if topic.topic == INGEST_TASK.name]
-        channels = [channel for topic in mine for channel in topic.channels]
+        channels = [c for topic in mine for c in topic.channels if c.channel == INGEST_TASK.channel]
         return sum(topic.depth for topic in mine) + sum(c.depth + c.deferred for c in channels)
