@@ -13,6 +13,7 @@ from janitor.tasks.provide_places import ProvidePlaces
 from janitor.tasks.remove_strays import RemoveStrays
 from native.postgres_programs import psql
 from shared.clock import new_id
+from shared.errors import DependencyError
 from shared.lifecycle import wait_or_stop
 from shared.postgres.repairs import PostgresRepairs
 from shared.postgres.sql import queries
@@ -100,6 +101,34 @@ async def test_an_object_in_the_tenant_of_somebody_else_is_deleted_there_and_now
     assert await audit(pipeline, vectors).run_once() == {"broken": 0, "orphans": 1}
     assert await vectors.count(COLLECTION, "other") == 0
     assert await vectors.count(COLLECTION, TENANT) == 2
+
+
+async def test_a_tenant_that_cannot_be_repaired_keeps_no_other_from_being_compared(
+    pipeline: Pipeline, vectors: WeaviateStore
+) -> None:
+    made = await add_content(pipeline.database, documents=1, chunks_each=2)
+    await index_content(vectors, made)
+    await pipeline.rows("INSERT INTO tenants (slug, name) VALUES ('other', 'Other')")
+    await vectors.ensure_tenant(COLLECTION, "other")
+    await vectors.insert(COLLECTION, "other", [vector_object(made, 0)])
+    shard = f"/v1/schema/{COLLECTION}/shards/other"
+    await vectors._rest("PUT", shard, body={"status": "READONLY"})
+    task = audit(pipeline, vectors)
+    try:
+        for _ in range(2):  # the other one, which was never compared, would come first for ever
+            with pytest.raises(DependencyError):
+                await task.run_once()
+            await pipeline.rows("UPDATE audit_state SET visited_at = visited_at - interval '1 minute'")
+        checked = await pipeline.value(
+            "SELECT checked_at FROM audit_state WHERE tenant_id = $1", DEFAULT_TENANT
+        )
+        with pytest.raises(DependencyError):
+            await task.run_once()
+    finally:
+        await vectors._rest("PUT", shard, body={"status": "READY"})
+    later = await pipeline.value("SELECT checked_at FROM audit_state WHERE tenant_id = $1", DEFAULT_TENANT)
+    assert later > checked
+    assert (await task.run_once())["orphans"] == 1
 
 
 async def test_objects_that_were_removed_by_hand_are_replaced_without_a_job(

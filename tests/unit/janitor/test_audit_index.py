@@ -39,6 +39,7 @@ class FakeRows:
     leaving: set[UUID] = field(default_factory=set)
     noted: dict[UUID, str] = field(default_factory=dict)
     advanced: list[tuple[UUID | None, int, int]] = field(default_factory=list)
+    passed_over: list[Place] = field(default_factory=list)
     after: UUID | None = None
     recent: list[RecentBatch] = field(default_factory=list)
 
@@ -62,6 +63,9 @@ class FakeRows:
     async def advance(self, place: Place, *, after: UUID | None, missing: int, orphans: int) -> None:
         self.after = after
         self.advanced.append((after, missing, orphans))
+
+    async def pass_over(self, place: Place) -> None:
+        self.passed_over.append(place)
 
     async def recent_batches(self, *, since: datetime, until: datetime, at_most: int) -> list[RecentBatch]:
         found = [batch for batch in self.recent if since <= batch.closed_at <= until]
@@ -280,6 +284,15 @@ async def test_while_everything_has_to_be_compared_a_turn_goes_on_until_it_is_do
     watch.watch = replace(watch.watch, is_full=True)
     assert (await audit(rows, vectors, watch).run_once())["full"] == 1
     assert [after for after, _, _ in rows.advanced] == [ids[4], ids[9], None]
+
+
+async def test_a_place_that_cannot_be_compared_lets_the_others_come_first(vectors: MemoryVectorStore) -> None:
+    rows = FakeRows()
+    vectors.down = True
+    with pytest.raises(VectorsUnavailableError):
+        await audit(rows, vectors).run_once()
+    assert rows.passed_over == [PLACE]
+    assert rows.advanced == []
 
 
 async def test_a_full_audit_has_a_budget_as_well(vectors: MemoryVectorStore) -> None:

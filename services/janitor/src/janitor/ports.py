@@ -306,6 +306,10 @@ class AuditRows(Protocol):
         """A slice was compared."""
         ...
 
+    async def pass_over(self, place: Place) -> None:
+        """A place could not be compared now: all others come before it."""
+        ...
+
     async def recent_batches(
         self, *, since: datetime, until: datetime, at_most: int
     ) -> Sequence[RecentBatch]:

@@ -157,6 +157,14 @@ class PostgresAudit:
 
         await self._database.run(work)
 
+    async def pass_over(self, place: Place) -> None:
+        """A place could not be compared now: all others come before it, and its round goes on where it stood."""
+
+        async def work(connection: Connection) -> None:
+            await connection.execute(queries("audit_state")["pass_over"], place.tenant_id, place.collection)
+
+        await self._database.run(work)
+
     async def recent_batches(self, *, since: datetime, until: datetime, at_most: int) -> list[RecentBatch]:
         """Batches that were verified between these moments (both included), the newest first."""
 

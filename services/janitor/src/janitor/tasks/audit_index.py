@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from janitor.core.auditing import altered, common_slice
+from shared.errors import DependencyError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -83,7 +84,12 @@ class AuditIndex:
         for place in await self._rows.places(at_most=self._options.places_per_turn):
             if left <= 0:
                 break
-            left -= await self._visit(place, changes)
+            try:
+                left -= await self._visit(place, changes)
+            except DependencyError:
+                # It goes to the end of the line: a place that fails alone must not keep all others from their turn.
+                await self._rows.pass_over(place)
+                raise
         return budget - left
 
     async def _visit(self, place: Place, changes: Counter[str]) -> int:
