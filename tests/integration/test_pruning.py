@@ -180,10 +180,11 @@ async def test_a_page_that_leads_to_another_one_now_is_not_served_beside_it(pipe
     assert PAGES[0] not in uris
 
 
+@pytest.mark.parametrize(("limit", "value"), [("AT_ONCE", 9), ("SLICE_CHUNKS", 9)])
 async def test_many_that_need_no_decision_are_retired_by_the_janitor(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    monkeypatch.setattr(pruning, "AT_ONCE", 5)
+    monkeypatch.setattr(pruning, limit, value)
     monkeypatch.setattr(pruning, "SLICE", 4)
     source_id = await crawled(pipeline)
     run_id = await crawl(pipeline, source_id, gone=PAGES[:10])

@@ -49,6 +49,10 @@ WHERE v.tenant_id = $1 AND v.content_hash = $2 AND v.is_active
         AND o.id IS DISTINCT FROM $4)
 ORDER BY v.seq LIMIT 1;
 
+-- name: count_chunks
+-- How many chunks these documents serve.
+SELECT coalesce(sum(chunk_count), 0)::bigint FROM document_versions WHERE document_id = ANY ($1::uuid[]) AND is_active;
+
 -- name: deactivate
 UPDATE document_versions SET is_active = false WHERE document_id = ANY ($1::uuid[]) AND is_active;
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from shared.postgres.database import Connection
     from shared.verdicts import PruneLimits
 
-#: Documents that the transaction which closes a run retires itself; of more the janitor takes care, in slices.
+#: Documents that the transaction which closes a run retires itself, if they fit into one slice's chunks as well; of more
+#: the janitor takes care, in slices.
 AT_ONCE: Final = 1000
 #: Documents that one statement looks at: what a transaction does may take its time, no statement may.
 LOOK: Final = 20_000
@@ -110,11 +111,7 @@ async def _supersede(connection: Connection, run: Record) -> None:
 async def _retire_or_hold(
     connection: Connection, run: Record, found: _Found, which: _Which, *, hold: bool
 ) -> None:
-    if not hold and found.missed <= AT_ONCE:
-        for part in found.slices:
-            rows = await connection.fetch(queries("documents")["missed"], *which, *part)
-            await retire_documents(connection, [run["source_id"]], [row["id"] for row in rows])
-        await connection.execute(queries("jobs")["note_run"], run["id"], {"retired": found.missed}, {})
+    if not hold and await _retire_at_once(connection, run, found, which):
         return
     state = PruneState.HELD if hold else PruneState.APPROVED
     about = (run["id"], run["tenant_id"], run["source_id"], state, found.missed, found.served)
@@ -123,6 +120,23 @@ async def _retire_or_hold(
         await connection.execute(queries("held_pages")["hold"], *which, *part)
     if hold:
         await _say_held(connection, run, found.missed, found.served)
+
+
+async def _retire_at_once(connection: Connection, run: Record, found: _Found, which: _Which) -> bool:
+    """Retire all of it in this transaction, if it is little; says whether it was."""
+    if found.missed > AT_ONCE:
+        return False
+    missed = [
+        row["id"]
+        for part in found.slices
+        for row in await connection.fetch(queries("documents")["missed"], *which, *part)
+    ]
+    if await connection.fetchval(queries("document_versions")["count_chunks"], missed) > SLICE_CHUNKS:
+        return False
+    await lock_documents(connection, missed)
+    await retire_documents(connection, [run["source_id"]], missed)
+    await connection.execute(queries("jobs")["note_run"], run["id"], {"retired": found.missed}, {})
+    return True
 
 
 async def _say_held(connection: Connection, run: Record, missed: int, served: int) -> None:
