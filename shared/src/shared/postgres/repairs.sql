@@ -42,11 +42,12 @@ DELETE FROM repairs r WHERE r.object_id = ANY ($1::uuid[]) AND NOT EXISTS (
 RETURNING r.object_id;
 
 -- name: take
--- The oldest that no living process works on, and this one's own.
-UPDATE repairs SET owner_id = $1 WHERE object_id IN (
+-- The oldest that no living process works on, and this one's own. (An array is made once: behind IN the limit may hold
+-- for each row anew.)
+UPDATE repairs SET owner_id = $1 WHERE object_id = ANY (ARRAY(
     SELECT r.object_id FROM repairs r LEFT JOIN workers w ON w.id = r.owner_id
     WHERE r.collection = $2 AND (r.owner_id = $1 OR w.id IS NULL OR w.lease_until < now())
-    ORDER BY r.noted_at LIMIT $3 FOR UPDATE OF r SKIP LOCKED)
+    ORDER BY r.noted_at LIMIT $3 FOR UPDATE OF r SKIP LOCKED))
 RETURNING object_id;
 
 -- name: postpone
