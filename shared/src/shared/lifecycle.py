@@ -105,7 +105,8 @@ class Lifecycle:
         """Run a background task for as long as the service lives.
 
         It shall return soon after ``stop`` is set. From then on it has ``patience_seconds``, but not more than the
-        grace; it is cancelled when its turn to be stopped comes and they are over. If it ends although ``stop`` is not set, the service stops with exit code 1.
+        grace; it is cancelled when its turn to be stopped comes and they are over. If it ends although ``stop`` is not
+        set, the service stops with exit code 1.
         """
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._task_ended)
