@@ -201,12 +201,21 @@ async def test_a_redirect_to_the_clean_spelling_of_the_page_is_no_circle(
 
 
 @pytest.mark.parametrize(
-    "target", ["ftp://127.0.0.1/", "file:///etc/passwd", "javascript:alert(1)", "http://[", ""]
+    "target",
+    [
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "http://[",
+        "",
+        "https://user:hunter2@example.org/",
+    ],
 )
 async def test_a_redirect_to_what_is_no_web_address(site: TestSite, fetcher: Fetcher, target: str) -> None:
     site.redirect("/a", target, 301)
     error = await failure(fetcher, site.url("/a"))
     assert (error.code, error.retryable, error.http_status) == (ErrorCode.HTTP_ERROR, False, 301)
+    assert "hunter2" not in error.sentence
 
 
 async def test_a_redirect_that_is_not_wanted_is_not_followed(

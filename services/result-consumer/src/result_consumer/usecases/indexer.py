@@ -249,13 +249,15 @@ class Indexer:
         if not jobs:
             return
         try:
-            code = ErrorCode.INTERNAL_ERROR
-            for kind in await rows.fail(jobs, error_code=code, sentence=sentence, retryable=True):
-                JOBS_FINISHED.inc(kind, "failed")
-                JOB_FAILURES.inc(code)
+            ended = await rows.fail(
+                jobs, error_code=ErrorCode.INTERNAL_ERROR, sentence=sentence, retryable=True
+            )
         except DependencyUnavailableError as error:
             _log.warning("failure_not_noted_yet", dependency=error.dependency)
             return
+        for kind in ended:
+            JOBS_FINISHED.inc(kind, "failed")
+            JOB_FAILURES.inc(ErrorCode.INTERNAL_ERROR)
         self._backlog.done(jobs)
         self._finished()
 
