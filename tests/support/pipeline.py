@@ -106,11 +106,12 @@ class Pipeline:
         )
 
     @classmethod
-    async def open(cls, service_url: str) -> Pipeline:
-        """Connect as the services do."""
+    async def open(cls, service_url: str, **more: Any) -> Pipeline:
+        """Connect as the services do; ``more`` are fields of this class."""
         pipeline = cls(
             database=Database(url=service_url, application="tests", principal=EVERY_TENANT),
             gateway=Database(url=service_url, application="tests-gateway", principal=None),
+            **more,
         )
         await pipeline.beat("ingest-worker", pipeline.worker_id, slots=8)
         await pipeline.beat("result-consumer", pipeline.consumer_id)
