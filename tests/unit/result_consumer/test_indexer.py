@@ -18,7 +18,13 @@ from shared.observability.families import REGISTRY
 from shared.outages import Outage
 from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import Activated, ChunkToIndex, ObjectsTakenError, OpenBatch
-from shared.vectors.errors import CollectionMissingError, InvalidBatchError, VectorsUnavailableError
+from shared.vectors.errors import (
+    BatchNotVerifiedError,
+    CollectionMissingError,
+    InvalidBatchError,
+    VectorsReadOnlyError,
+    VectorsUnavailableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -130,6 +136,7 @@ class Vectors:
         self.outages = 0
         self.schema_losses = 0
         self.poison: UUID | None = None
+        self.refusal: Exception = InvalidBatchError("poison")
 
     async def ensure_collection(self, name: str, *, dimensions: int) -> None:
         raise NotImplementedError
@@ -152,7 +159,7 @@ class Vectors:
             self.schema_losses -= 1
             raise CollectionMissingError("gone")
         if any(one.chunk_id == self.poison for one in objects):
-            raise InvalidBatchError("poison")
+            raise self.refusal
         self.written += objects
 
 
@@ -427,13 +434,23 @@ async def test_a_chunk_that_is_refused_keeps_no_other_from_being_repaired() -> N
     assert bench.repairs.broken == [uid(0)]
 
 
-async def test_a_tenant_whose_repairs_are_refused_keeps_no_other_waiting() -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        InvalidBatchError("poison"),
+        VectorsReadOnlyError("read-only"),
+        BatchNotVerifiedError(missing=frozenset({uid(0)}), unexpected=frozenset()),
+    ],
+    ids=lambda refusal: type(refusal).__name__,
+)
+async def test_a_tenant_whose_repairs_are_refused_keeps_no_other_waiting(refusal: Exception) -> None:
     bench = Bench({})
+    bench.vectors.refusal = refusal
     bench.repairs.broken = [uid(0), *(uid(n) for n in range(1, 4))]
     bench.repairs.tenants = {uid(n): uid(2) for n in range(1, 4)}
     bench.vectors.poison = uid(0)
     repairer = bench.repairer()
-    with pytest.raises(InvalidBatchError):
+    with pytest.raises(type(refusal)):
         await repairer.run_once()
     assert bench.repairs.broken == [uid(0)]
     assert bench.repairs.postponed == {uid(0)}

@@ -13,7 +13,12 @@ from shared.lifecycle import wait_or_stop
 from shared.observability.metrics import AUDIT_REPAIRED
 from shared.outages import Outage
 from shared.postgres.indexing import ObjectsTakenError
-from shared.vectors.errors import CollectionMissingError, TenantMissingError
+from shared.vectors.errors import (
+    BatchNotVerifiedError,
+    CollectionMissingError,
+    TenantMissingError,
+    VectorsReadOnlyError,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -93,6 +98,9 @@ class Repairer:
         for some in by_tenant(await self._repairs.take(at_most=self._size), at_most=self._size):
             try:
                 replaced += await self._repairs.swap(await self._writer.write(some))
+            except (BatchNotVerifiedError, VectorsReadOnlyError) as error:  # perhaps one tenant's shard alone
+                await self._repairs.postpone(some)
+                refusal = refusal or error
             except (DependencyUnavailableError, ObjectsTakenError):
                 raise
             except Exception as error:  # noqa: BLE001  (raised below: first the others have their turn)
