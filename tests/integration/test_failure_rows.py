@@ -10,6 +10,7 @@ from janitor.tasks.reclaim_lost import ReclaimLost
 from result_consumer.handler import ResultHandler
 from shared.contracts.messages import ResultMessage, encode
 from shared.errors import ErrorCode
+from shared.observability.families import REGISTRY
 from shared.outcome import Done
 from shared.postgres.acceptance import Seed
 from shared.postgres.steering import RetriedMany
@@ -183,6 +184,10 @@ async def pass_the_deadline(pipeline: Pipeline, claim: Claim) -> None:
     await reclaims(pipeline).run_once()
 
 
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
 async def lose_the_result(pipeline: Pipeline, claim: Claim) -> None:
     await pipeline.rows("UPDATE jobs SET stage = 'delivered' WHERE id = $1", claim.ticket.job_id)
     await pass_the_deadline(pipeline, claim)
@@ -229,6 +234,9 @@ async def lose_the_staged_version(pipeline: Pipeline, claim: Claim) -> None:
     assert activated.error_codes == [ErrorCode.INTERNAL_ERROR]
 
 
+#: These two are counted by the indexer, which has tests of its own.
+BENEATH_THE_INDEXER: Final = (give_up_indexing, lose_the_staged_version)
+
 WAYS: Final[list[tuple[Way, ErrorCode, int, str]]] = [
     (lose_the_worker, ErrorCode.LEASE_LOST, 3, "The worker that was on it was lost 3 times"),
     (pass_the_deadline, ErrorCode.LEASE_LOST, 3, "longer than QUERN_JOB_DEADLINE_SECONDS 3 times"),
@@ -248,12 +256,20 @@ async def test_what_no_worker_reports_has_one_row_that_replays_it(
         await pipeline.upload("a.md", b"a")
     else:
         await pipeline.add_site(max_depth=0)
+    kind = {"file": "upload", "web": "page"}[handler]
+    counters = [
+        ("quern_job_failures_total", {"error_code": code.value}),
+        ("quern_jobs_finished_total", {"type": kind, "status": "failed"}),
+    ]
+    before = [counted(name, **labels) for name, labels in counters]
     (claim,) = await pipeline.work()
     await way(pipeline, claim)
     for _ in range(times - 1):
         assert await failed(pipeline) == []
         (claim,) = await pipeline.work()
         await way(pipeline, claim)
+    if way not in BENEATH_THE_INDEXER:
+        assert [counted(name, **labels) for name, labels in counters] == [count + 1 for count in before]
     (row,) = await failed(pipeline)
     assert (row["id"], row["handler"]) == (claim.ticket.job_id, handler)
     assert row["payload"] == claim.payload

@@ -41,11 +41,16 @@ _AGAIN = {
 
 @dataclass(frozen=True, slots=True)
 class Reclaimed:
-    """What was taken back: queued again by cause, failed for good by cause, cancelled with their source."""
+    """What was taken back: queued again by cause, failed for good by cause, cancelled with their source.
+
+    Attributes:
+        endings: ``(type, status)`` of those that ended.
+    """
 
     queued: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     cancelled: int = 0
+    endings: list[tuple[str, str]] = field(default_factory=list)
 
 
 class PostgresReclaims:
@@ -100,7 +105,7 @@ class PostgresReclaims:
                 endings.append(self._failure(job, verdict))
                 done.failed[verdict.cause] += 1
         await self._queue_again(connection, again)
-        await finish_jobs(connection, endings, limits=self._prune_limits)
+        ended = await finish_jobs(connection, endings, limits=self._prune_limits)
         lines: list[tuple[UUID, str, str, dict[str, Any]]] = [
             (key, "warning", _AGAIN[verdict.cause], {"after_seconds": round(verdict.after_seconds, 1)})
             for key, verdict in again
@@ -109,7 +114,12 @@ class PostgresReclaims:
             (e.job_id, "error", e.error, {"error_code": e.error_code}) for e in endings if e.error is not None
         ]
         await add_log_lines(connection, lines)
-        return Reclaimed(done.queued, done.failed, sum(e.status == JobStatus.CANCELLED for e in endings))
+        return Reclaimed(
+            done.queued,
+            done.failed,
+            sum(e.status == JobStatus.CANCELLED for e in endings),
+            [(row["type"], row["status"]) for row in ended],
+        )
 
     def _failure(self, job: Record, verdict: LostTooOften) -> Ending:
         later = decide(

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from shared.errors import ErrorCode
-from shared.observability.metrics import JOB_FAILURES, RECLAIMED_JOBS
+from shared.observability.metrics import JOB_FAILURES, JOBS_FINISHED, RECLAIMED_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,8 @@ class ReclaimLost:
             done = await self._reclaims.reclaim(at_most=self._at_once)
             for cause, jobs in (done.queued + done.failed).items():
                 RECLAIMED_JOBS.inc(cause, amount=jobs)
+            for kind, status in done.endings:
+                JOBS_FINISHED.inc(kind, status)
             failed = done.failed.total()
             if failed:
                 JOB_FAILURES.inc(ErrorCode.LEASE_LOST, amount=failed)
