@@ -50,6 +50,7 @@ class Rows:
 
     def __init__(self, sizes: dict[int, int]) -> None:
         self.missing = {uid(job): [uid(1000 * job + n) for n in range(size)] for job, size in sizes.items()}
+        self.tenants: dict[UUID, UUID] = {}
         self.orphans: list[UUID] = []
         self.asked: list[dict[UUID, int]] = []
         self.expiring = 0
@@ -76,9 +77,20 @@ class Rows:
         self, job_ids: Sequence[UUID], *, at_most: int, after: Mapping[UUID, int]
     ) -> list[ChunkToIndex]:
         self.asked.append(dict(after))
+        tenant = self.tenants.get
         return [
-            ChunkToIndex(chunk, uid(1), uid(2), uid(3), job, "web", None, f"text {chunk}", chunk.int % 1000)
-            for job in job_ids
+            ChunkToIndex(
+                chunk,
+                tenant(job, uid(1)),
+                uid(2),
+                uid(3),
+                job,
+                "web",
+                None,
+                f"text {chunk}",
+                chunk.int % 1000,
+            )
+            for job in sorted(job_ids, key=lambda job: tenant(job, uid(1)))
             for chunk in self.missing[job]
             if chunk.int % 1000 > after.get(job, -1)
         ][:at_most]
@@ -288,6 +300,32 @@ async def test_an_outage_is_waited_for_and_every_attempt_has_new_ids() -> None:
     assert len(ids) == len(set(ids)) == 6
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        VectorsReadOnlyError("read-only"),
+        BatchNotVerifiedError(missing=frozenset({uid(0)}), unexpected=frozenset()),
+    ],
+    ids=lambda trouble: type(trouble).__name__,
+)
+async def test_a_tenant_whose_shard_takes_nothing_holds_up_no_other(trouble: Exception) -> None:
+    bench = Bench({1: 2, 2: 2, 3: 1})
+    bench.rows.tenants = {uid(1): uid(9)}
+    bench.vectors.refusal, bench.vectors.poison = trouble, bench.rows.missing[uid(1)][0]
+    for job, chunks in bench.rows.missing.items():
+        bench.indexer.add(job, len(chunks))
+    with capture_logs() as logs:
+        async with bench.running(), asyncio.timeout(10):
+            while sorted(bench.rows.ended) != [uid(2), uid(3)]:  # noqa: ASYNC110  (what is counted has no event)
+                await asyncio.sleep(0.001)
+            while len(bench.rows.given_up) < 3:  # noqa: ASYNC110  (likewise)
+                await asyncio.sleep(0.001)
+            bench.vectors.poison = None
+            await bench.rows.quiet.wait()
+    assert bench.rows.failed == {}
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["dependency_awaited"]
+
+
 async def test_a_lost_schema_is_made_again() -> None:
     bench = Bench({1: 3})
     bench.vectors.schema_losses = 1
@@ -428,7 +466,7 @@ async def test_a_chunk_that_is_refused_keeps_no_other_from_being_repaired() -> N
     bench.repairs.broken = [uid(n) for n in range(10)]
     bench.vectors.poison = uid(0)
     bench.repairs.hopeless = {uid(0)}
-    async with bench.running(), asyncio.timeout(10):
+    async with bench.running(), asyncio.timeout(30):
         await bench.repairs.whole.wait()
     assert {one.chunk_id for one in bench.vectors.written} == {uid(n) for n in range(1, 10)}
     assert bench.repairs.broken == [uid(0)]

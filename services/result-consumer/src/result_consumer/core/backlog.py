@@ -26,6 +26,7 @@ class Pending:
         fruitless: how often it was not ready although nothing was left to write.
         timeouts: how often Postgres took too long for it while it was alone.
         alone: it goes with no other.
+        not_before: when it may be tried again, by the clock that ``take`` is given.
     """
 
     job_id: UUID
@@ -34,6 +35,7 @@ class Pending:
     fruitless: int = 0
     timeouts: int = 0
     alone: bool = False
+    not_before: float = 0.0
 
     def progressed(self) -> None:
         """Something of it was written: it is not stuck."""
@@ -68,11 +70,16 @@ class Backlog:
         if not known and len(self._waiting) < self._most:
             self._waiting[job_id] = Pending(job_id, chunks)
 
-    def take(self, *, chunks: int, jobs: int) -> list[Pending]:
-        """The oldest jobs that together have about this many chunks; one that must go alone goes alone."""
+    def take(self, *, chunks: int, jobs: int, now: float = 0.0) -> list[Pending]:
+        """The oldest jobs whose time has come and that together have about this many chunks.
+
+        One that must go alone goes alone.
+        """
         taken: list[Pending] = []
         total = 0
         for pending in list(self._waiting.values()):
+            if pending.not_before > now:
+                continue
             if taken and (pending.alone or total + pending.chunks > chunks or len(taken) == jobs):
                 break
             taken.append(self._waiting.pop(pending.job_id))

@@ -15,7 +15,12 @@ from shared.observability.metrics import JOB_FAILURES, JOBS_FINISHED, STAGE_DURA
 from shared.outages import Outage
 from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import ObjectsTakenError
-from shared.vectors.errors import CollectionMissingError, TenantMissingError
+from shared.vectors.errors import (
+    BatchNotVerifiedError,
+    CollectionMissingError,
+    TenantMissingError,
+    VectorsReadOnlyError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
     from result_consumer.ports import Indexing
     from result_consumer.usecases.batch_writer import BatchWriter
+    from shared.postgres.indexing import ChunkToIndex
 
 _log = structlog.get_logger(__name__)
 
@@ -94,6 +100,8 @@ class Indexer:
         self._backlog = Backlog()
         self._arrived = asyncio.Event()
         self._outage = self._new_outage("index_documents")
+        self._held: dict[UUID, Outage] = {}
+        """By tenant, while its shard takes nothing."""
 
     def _new_outage(self, activity: str) -> Outage:
         options = self._options
@@ -137,6 +145,8 @@ class Indexer:
                 for job_id in await rows.adopt(at_most=200, known=self._backlog.known):
                     self.add(job_id, _ASSUMED_CHUNKS)
                 outage.over()
+                if len(self._backlog):  # the time of something that waits may have come
+                    self._arrived.set()
             except DependencyUnavailableError as error:
                 pause = max(pause, outage.failed(error))
             if await wait_or_stop(stop, pause):
@@ -151,7 +161,7 @@ class Indexer:
                 return
             if self._backlog.chunks < self._options.batch_chunks:
                 await wait_or_stop(stop, self._options.linger_seconds)
-            taken = self._backlog.take(chunks=self._options.batch_chunks, jobs=200)
+            taken = self._backlog.take(chunks=self._options.batch_chunks, jobs=200, now=self._clock())
             if not taken:
                 self._arrived.clear()
                 continue
@@ -159,8 +169,9 @@ class Indexer:
 
     async def _index(self, rows: Indexing, taken: list[Pending], stop: asyncio.Event) -> None:
         try:
-            await self._write_missing(rows, taken, stop)
-            await self._activate(rows, taken)
+            written = await self._write_missing(rows, taken, stop)
+            if written:
+                await self._activate(rows, written)
             self._outage.over()
         except (CollectionMissingError, TenantMissingError) as error:
             await self._provide_again(error, stop)
@@ -188,19 +199,40 @@ class Indexer:
             pending.alone = True
         await wait_or_stop(stop, self._options.pause_seconds)
 
-    async def _write_missing(self, rows: Indexing, taken: Sequence[Pending], stop: asyncio.Event) -> None:
+    async def _write_missing(
+        self, rows: Indexing, taken: Sequence[Pending], stop: asyncio.Event
+    ) -> list[Pending]:
+        """Index what these jobs lack; returns those of which nothing was held up."""
         jobs = {pending.job_id: pending for pending in taken}
         most = self._options.batch_chunks
         seen: dict[UUID, int] = {}
-        while not stop.is_set():
+        while jobs and not stop.is_set():
             chunks = await rows.to_index(list(jobs), at_most=most, after=seen)
             for batch in by_tenant(chunks, at_most=most):
-                await self._writer(rows).write(batch)
+                pause = await self._write(rows, batch)
+                if pause:
+                    # Documents of other tenants do not wait for it.
+                    for key in {chunk.job_id for chunk in batch} & jobs.keys():
+                        jobs.pop(key).not_before = self._clock() + pause
+                    continue
                 for chunk in batch:
                     seen[chunk.job_id] = chunk.ordinal
-                    jobs[chunk.job_id].progressed()
+                    if chunk.job_id in jobs:
+                        jobs[chunk.job_id].progressed()
             if len(chunks) < most:
-                return
+                break
+        return list(jobs.values())
+
+    async def _write(self, rows: Indexing, batch: Sequence[ChunkToIndex]) -> float:
+        """Write a batch of one tenant; returns the seconds to wait where its shard, perhaps it alone, takes nothing."""
+        tenant_id = batch[0].tenant_id
+        try:
+            await self._writer(rows).write(batch)
+        except (VectorsReadOnlyError, BatchNotVerifiedError) as error:
+            return self._held.setdefault(tenant_id, self._new_outage("index_documents")).failed(error)
+        if outage := self._held.pop(tenant_id, None):
+            outage.over()
+        return 0.0
 
     async def _activate(self, rows: Indexing, taken: Sequence[Pending]) -> None:
         started = self._clock()
