@@ -319,10 +319,32 @@ async def test_versions_are_looked_at_once_after_they_came_to_be_served(
     activate = "UPDATE document_versions SET activated_at = now() - make_interval(secs => $2) WHERE id = $1"
     for version_id, seconds in zip(made.version_ids, (40, 35, 10), strict=True):
         await pipeline.rows(activate, version_id, float(seconds))
-    assert await task.run_once() == {"broken": 4}, "the youngest may still have elder siblings under way"
+    assert await task.run_once() == {"broken": 4}, "the youngest is not old enough"
     assert await task.run_once() == {}
     await pipeline.rows(activate, made.version_ids[2], 31.0)
     assert await task.run_once() == {"broken": 2}
+
+
+async def test_a_version_is_not_skipped_because_its_transaction_took_long(
+    pipeline: Pipeline, vectors: WeaviateStore
+) -> None:
+    made = await add_content(pipeline.database, documents=2, chunks_each=2)
+    await index_content(vectors, made)
+    await vectors.delete_by_ids(COLLECTION, TENANT, made.object_ids)
+    await watch_of(pipeline, vectors).look()
+    await pipeline.rows("UPDATE audit_watch SET changed_at = now() - interval '10 minutes'")
+    activate = "UPDATE document_versions SET activated_at = clock_timestamp() WHERE id = $1"
+    rows = watched(pipeline)
+    async with pipeline.database.transaction() as slow:
+        await slow.execute(
+            "UPDATE document_versions SET activated_at = now() WHERE id = $1", made.version_ids[0]
+        )
+        await pipeline.rows(activate, made.version_ids[1])
+        assert await rows.changed(settled_seconds=0.0, at_most=10) == [], (
+            "an earlier one may still be committed"
+        )
+    found = await rows.changed(settled_seconds=0.0, at_most=10)
+    assert [one.version_id for one in found] == made.version_ids
 
 
 async def test_what_weaviate_lost_of_its_places_is_made_again(
@@ -343,7 +365,7 @@ async def test_what_weaviate_lost_of_its_places_is_made_again(
 @pytest.mark.parametrize(
     ("table", "name", "arguments", "index"),
     [
-        ("audit_watch", "changed_versions", ("later", "id", 30.0, 500), "document_versions_activated"),
+        ("audit_watch", "changed_versions", ("later", "id", "now", 500), "document_versions_activated"),
         ("objects", "active_after", ("tenant", "collection", "id", 100), "objects_audited|objects_pkey"),
         (
             "repairs",

@@ -11,6 +11,7 @@ from janitor.tasks.delete_objects import DeleteObjects
 from janitor.tasks.verify_changed import VerifyChanged
 from janitor.tasks.verify_recent import VerifyRecent
 from janitor.usecases.check_objects import CheckObjects
+from janitor.usecases.verify_places import VerifyPlaces
 from janitor.usecases.watch_stores import WatchStores
 from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.repairer import Repairer
@@ -71,11 +72,16 @@ def audit(pipeline: Pipeline, vectors: WeaviateStore, **options: int) -> AuditIn
     )
 
 
+def _places(pipeline: Pipeline, vectors: WeaviateStore) -> VerifyPlaces:
+    check = CheckObjects(rows=PostgresAudit(database=pipeline.database), vectors=vectors)
+    return VerifyPlaces(check=check, watch=watch_of(pipeline, vectors), tries=3)
+
+
 def verify_recent(pipeline: Pipeline, vectors: WeaviateStore) -> VerifyRecent:
     rows = PostgresAudit(database=pipeline.database)
     return VerifyRecent(
         rows=rows,
-        check=CheckObjects(rows=rows, vectors=vectors),
+        places=_places(pipeline, vectors),
         watch=watch_of(pipeline, vectors),
         watched=watched(pipeline),
         batches_per_turn=2,
@@ -134,7 +140,7 @@ def changed(pipeline: Pipeline, vectors: WeaviateStore) -> VerifyChanged:
     rows = PostgresAudit(database=pipeline.database)
     return VerifyChanged(
         rows=rows,
-        check=CheckObjects(rows=rows, vectors=vectors),
+        places=_places(pipeline, vectors),
         watched=watched(pipeline),
         settled_seconds=30.0,
         objects_per_turn=100,

@@ -15,6 +15,7 @@ from janitor.tasks.audit_index import AuditIndex, AuditOptions
 from janitor.tasks.verify_changed import VerifyChanged
 from janitor.tasks.verify_recent import VerifyRecent
 from janitor.usecases.check_objects import CheckObjects
+from janitor.usecases.verify_places import VerifyPlaces
 from janitor.usecases.watch_stores import WatchStores
 from shared.clock import new_id
 from shared.postgres.upkeep_audit import Broken, Place, RecentBatch, Served
@@ -157,8 +158,13 @@ def audit(
 
 
 def recent(rows: FakeRows, vectors: MemoryVectorStore, watch: FakeWatch) -> VerifyRecent:
-    check = CheckObjects(rows=rows, vectors=vectors)
-    return VerifyRecent(rows=rows, check=check, watch=watch, watched=watch, batches_per_turn=2)
+    return VerifyRecent(
+        rows=rows, places=places(rows, vectors, watch), watch=watch, watched=watch, batches_per_turn=2
+    )
+
+
+def places(rows: FakeRows, vectors: MemoryVectorStore, watch: FakeWatch) -> VerifyPlaces:
+    return VerifyPlaces(check=CheckObjects(rows=rows, vectors=vectors), watch=watch, tries=3)
 
 
 async def test_a_hollow_object_is_found_although_it_is_stored(vectors: MemoryVectorStore) -> None:
@@ -375,7 +381,7 @@ async def test_what_came_to_be_served_is_looked_at_once_within_a_budget(vectors:
     watch = FakeWatch(versions=[version(99), version(4), version(6), version(1)])
     task = VerifyChanged(
         rows=rows,
-        check=CheckObjects(rows=rows, vectors=vectors),
+        places=places(rows, vectors, watch),
         watched=watch,
         settled_seconds=30.0,
         objects_per_turn=10,

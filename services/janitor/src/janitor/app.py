@@ -34,6 +34,7 @@ from janitor.tasks.verify_changed import VerifyChanged
 from janitor.tasks.verify_recent import VerifyRecent
 from janitor.usecases.check_objects import CheckObjects
 from janitor.usecases.remove_source import RemovalOptions, RemoveSource
+from janitor.usecases.verify_places import VerifyPlaces
 from janitor.usecases.watch_stores import WatchStores
 from shared.blobs import FilesystemBlobStore
 from shared.clock import new_id, now
@@ -88,8 +89,8 @@ DELETES_AT_ONCE = 2
 FULL_AUDIT_TIMES = 20
 """How many times as much as else a turn compares while everything has to be compared."""
 
-SETTLED_SECONDS = 30.0
-"""More than a transaction's statement and lock timeouts: what bears an earlier time has committed by then."""
+TRIES_OF_A_PLACE = 3
+"""Turns in a row that one tenant may fail before what came to be served elsewhere is verified without it."""
 
 PATIENCE_SECONDS = 1.0
 """For a turn that is under way at a stop: each can be cut anywhere and is found again by what is left."""
@@ -249,14 +250,18 @@ def _audit_tasks(settings: JanitorSettings, *, postgres: Database, vectors: Weav
         ),
         "verify_changed": VerifyChanged(
             rows=rows,
-            check=check,
+            places=VerifyPlaces(check=check, watch=watch, tries=TRIES_OF_A_PLACE),
             watched=watched,
-            settled_seconds=SETTLED_SECONDS,
+            settled_seconds=settings.statement_timeout_seconds,
             objects_per_turn=settings.audit_objects,
             versions_per_turn=500,
         ),
         "verify_recent": VerifyRecent(
-            rows=rows, check=check, watch=watch, watched=watched, batches_per_turn=100
+            rows=rows,
+            places=VerifyPlaces(check=check, watch=watch, tries=TRIES_OF_A_PLACE),
+            watch=watch,
+            watched=watched,
+            batches_per_turn=100,
         ),
         "rebuild_index": RebuildIndex(
             rebuilds=PostgresRebuilds(database=postgres),

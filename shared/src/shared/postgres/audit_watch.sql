@@ -38,13 +38,18 @@ WHERE w.full_since IS NOT NULL AND NOT EXISTS (
 RETURNING w.is_single;
 
 -- name: cursor
-SELECT changed_at, changed_id FROM audit_watch;
+-- Up to where versions were looked at, and up to where their order is final: activated_at is the beginning of a
+-- transaction, so that one that is still under way may commit an earlier time than one that has committed. All services
+-- are this role, whose transactions it sees. The margin is for one that has begun and does not show yet. The versions
+-- are read in a statement of their own, after this one: what ended in between is visible there.
+SELECT changed_at, changed_id, least(now() - make_interval(secs => $1), (
+    SELECT min(a.xact_start) FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.usename = current_user)) AS settled_to
+FROM audit_watch;
 
 -- name: changed_versions
--- Versions that are served since the cursor, the oldest first. Younger ones than $3 seconds wait: a transaction that
--- is still under way may bear an earlier time than one that has committed.
+-- Versions that are served since the cursor, the oldest first.
 SELECT v.id, v.activated_at, v.source_id, v.document_id, v.chunk_count
 FROM document_versions v
-WHERE v.is_active AND (v.activated_at, v.id) > ($1::timestamptz, $2::uuid)
-  AND v.activated_at < now() - make_interval(secs => $3)
+WHERE v.is_active AND (v.activated_at, v.id) > ($1::timestamptz, $2::uuid) AND v.activated_at < $3
 ORDER BY v.activated_at, v.id LIMIT $4;

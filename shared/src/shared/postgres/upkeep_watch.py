@@ -160,18 +160,21 @@ class PostgresWatch:
         return await self._database.run(work)
 
     async def changed(self, *, settled_seconds: float, at_most: int) -> list[ChangedVersion]:
-        """Versions that came to be served since the last time and at least so long ago, the oldest first."""
+        """Versions that came to be served since the last time and at least so long ago, the oldest first.
+
+        None that an older transaction, which is still under way, could yet come before.
+        """
 
         async def work(connection: Connection) -> list[ChangedVersion]:
             watch = queries("audit_watch")
-            cursor = await connection.fetchrow(watch["cursor"])
+            cursor = await connection.fetchrow(watch["cursor"], settled_seconds)
             if cursor is None:
                 return []
             rows = await connection.fetch(
                 watch["changed_versions"],
                 cursor["changed_at"],
                 cursor["changed_id"],
-                settled_seconds,
+                cursor["settled_to"],
                 at_most,
             )
             return [

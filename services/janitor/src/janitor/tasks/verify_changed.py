@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from janitor.ports import AuditRows, WatchRows
-    from janitor.usecases.check_objects import CheckObjects
+    from janitor.usecases.verify_places import VerifyPlaces
     from shared.postgres.upkeep_watch import ChangedVersion
 
 
@@ -18,15 +18,15 @@ class VerifyChanged:
         self,
         *,
         rows: AuditRows,
-        check: CheckObjects,
+        places: VerifyPlaces,
         watched: WatchRows,
         settled_seconds: float,
         objects_per_turn: int,
         versions_per_turn: int,
     ) -> None:
-        """``settled_seconds`` is longer than a transaction may take."""
+        """``settled_seconds``: how old a version is at least; a margin for transactions that have just begun."""
         self._rows = rows
-        self._check = check
+        self._places = places
         self._watched = watched
         self._settled_seconds = settled_seconds
         self._objects_per_turn = objects_per_turn
@@ -43,9 +43,7 @@ class VerifyChanged:
         served = await self._rows.active_of_documents(
             [one.source_id for one in some], [one.document_id for one in some]
         )
-        broken = 0
-        for place, object_ids in served.items():
-            broken += (await self._check.verify(place, object_ids)).noted
+        broken = await self._places.verify(served.items())
         await self._watched.changes_seen(some[-1])
         return {"broken": broken}
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from janitor.ports import AuditRows, StoreWatch, WatchRows
-    from janitor.usecases.check_objects import CheckObjects
+    from janitor.usecases.verify_places import VerifyPlaces
 
 
 class VerifyRecent:
@@ -18,14 +18,14 @@ class VerifyRecent:
         self,
         *,
         rows: AuditRows,
-        check: CheckObjects,
+        places: VerifyPlaces,
         watch: StoreWatch,
         watched: WatchRows,
         batches_per_turn: int,
     ) -> None:
         """``batches_per_turn`` is at least 2."""
         self._rows = rows
-        self._check = check
+        self._places = places
         self._watch = watch
         self._watched = watched
         self._batches_per_turn = batches_per_turn
@@ -38,10 +38,9 @@ class VerifyRecent:
         batches = await self._rows.recent_batches(
             since=watch.recheck_from, until=watch.recheck_to, at_most=self._batches_per_turn
         )
-        broken = 0
-        for batch in batches:
-            active = await self._rows.active_of_batch(batch.batch_id)
-            broken += (await self._check.verify(batch.place, active)).noted
+        broken = await self._places.verify(
+            [(batch.place, await self._rows.active_of_batch(batch.batch_id)) for batch in batches]
+        )
         # Those that were closed in the same moment as the last one are verified twice rather than not at all.
         is_last = len(batches) < self._batches_per_turn
         await self._watched.rechecked(starts=watch.starts, down_to=None if is_last else batches[-1].closed_at)
