@@ -12,6 +12,7 @@ import pytest
 from janitor.tasks.discard_superseded import DiscardSuperseded
 from native.postgres_programs import bin_dir, psql
 from shared.clock import new_id
+from shared.postgres.upkeep_figures import PostgresFigures
 from shared.postgres.upkeep_objects import PostgresObjectUpkeep
 from shared.vectors.port import Mark
 from support.audits import assert_converged, audit, empty_vectors, repairer, watch_of, watched
@@ -125,9 +126,13 @@ async def test_another_server_or_timeline_holds_deletes_even_before_anybody_look
     look = await watch_of(pipeline, vectors).look()
     assert look.is_full
     assert look.reason.startswith("another Postgres")
+    await pipeline.rows("UPDATE audit_watch SET full_since = full_since - interval '1 hour'")
+    figures = PostgresFigures(database=pipeline.database)
+    assert (await figures.read()).full_audit_seconds == pytest.approx(3600.0, abs=60.0)
     assert await objects.discard_superseded(grace_seconds=0.0, at_most=10) == 0
     assert (await audit(pipeline, vectors).run_once())["full"] == 1
     assert await objects.discard_superseded(grace_seconds=0.0, at_most=10) == 2
+    assert (await figures.read()).full_audit_seconds == 0.0
 
 
 async def test_a_round_that_began_before_the_restore_does_not_end_the_full_audit(

@@ -24,6 +24,7 @@ from janitor.tasks.trim_versions import TrimVersions
 from shared.blobs.names import BlobKey
 from shared.clock import new_id
 from shared.errors import DependencyError
+from shared.observability.families import REGISTRY
 from shared.postgres.prune_decisions import Pruned
 from shared.postgres.upkeep_content import BlobOfRun, KeptVersions
 from shared.postgres.upkeep_figures import Figures
@@ -394,7 +395,7 @@ class FakeSums:
         return self.found
 
     async def read(self) -> Figures:
-        return Figures(1.5, {"queued": 2, "running": 0}, 0, 0)
+        return Figures(1.5, {"queued": 2, "running": 0}, 0, 0, full_audit_seconds=77.0)
 
     def __getattr__(self, name: str) -> Any:
         raise NotImplementedError(name)
@@ -410,6 +411,12 @@ async def test_an_imbalance_is_logged_when_it_comes_and_when_it_goes(
         assert await task.run_once() == {}
         told.append("ledger_imbalance" in capsys.readouterr().out)
     assert told == [False, True, False, True, False]
+
+
+async def test_how_long_deletes_have_been_held_is_shown() -> None:
+    sums = FakeSums()
+    await CheckLedger(sums=sums, clock=lambda: sums.now).run_once()
+    assert REGISTRY.get_sample_value("quern_full_audit_seconds") == 77.0
 
 
 async def test_a_comparison_that_takes_long_is_made_seldom() -> None:

@@ -64,6 +64,11 @@ LEDGER_IMBALANCE = GaugeFamily(
 )
 AUDIT_MISSING = GaugeFamily("quern_audit_missing", "Chunks without their object, as the last audit found.")
 AUDIT_ORPHANS = GaugeFamily("quern_audit_orphans", "Objects without their chunk, as the last audit found.")
+FULL_AUDIT_SECONDS = GaugeFamily(
+    "quern_full_audit_seconds",
+    "Seconds since everything is being compared, as after a restore; nothing superseded is deleted until that is "
+    "complete. 0 without one.",
+)
 AUDIT_MISSING_FOUND = CounterFamily("quern_audit_missing_found_total", "Missing objects ever found.")
 AUDIT_ORPHANS_FOUND = CounterFamily("quern_audit_orphans_found_total", "Orphaned objects ever found.")
 AUDIT_FOUND = CounterFamily(

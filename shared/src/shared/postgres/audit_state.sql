@@ -41,5 +41,7 @@ SELECT k.tenant_id, k.collection, k.repaired FROM unnest($1::uuid[], $2::text[],
 ON CONFLICT (tenant_id, collection) DO UPDATE SET repaired = a.repaired + excluded.repaired;
 
 -- name: figures
--- Of all tenants, for the metrics.
-SELECT coalesce(sum(missing), 0)::bigint AS missing, coalesce(sum(orphans), 0)::bigint AS orphans FROM audit_state;
+-- Of all tenants, for the metrics; and for how long nothing superseded is deleted, because everything is compared.
+SELECT coalesce(sum(missing), 0)::bigint AS missing, coalesce(sum(orphans), 0)::bigint AS orphans,
+       coalesce((SELECT extract(epoch FROM now() - w.full_since)::float8 FROM audit_watch w), 0) AS full_seconds
+FROM audit_state;

@@ -23,6 +23,7 @@ class Figures:
         orphans: objects that it found without a row.
         held_runs: crawls whose pages seem to be gone and that wait for a person.
         held_pages: the documents that they hold.
+        full_audit_seconds: since everything is being compared; 0 where it is not.
     """
 
     oldest_waiting_seconds: float
@@ -31,6 +32,7 @@ class Figures:
     orphans: int
     held_runs: int = 0
     held_pages: int = 0
+    full_audit_seconds: float = 0.0
 
 
 class PostgresFigures:
@@ -75,6 +77,7 @@ class PostgresFigures:
                 orphans=audit["orphans"] if audit else 0,
                 held_runs=held["runs"] if held else 0,
                 held_pages=held["pages"] if held else 0,
+                full_audit_seconds=audit["full_seconds"] if audit else 0.0,
             )
 
         return await self._database.run(work)

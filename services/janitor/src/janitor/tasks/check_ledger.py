@@ -7,6 +7,7 @@ import structlog
 from shared.observability.metrics import (
     AUDIT_MISSING,
     AUDIT_ORPHANS,
+    FULL_AUDIT_SECONDS,
     HELD_PAGES,
     HELD_RUNS,
     JOBS_OPEN,
@@ -44,6 +45,7 @@ class CheckLedger:
         OLDEST_WAITING_JOB.set(figures.oldest_waiting_seconds)
         AUDIT_MISSING.set(figures.missing)
         AUDIT_ORPHANS.set(figures.orphans)
+        FULL_AUDIT_SECONDS.set(figures.full_audit_seconds)
         HELD_RUNS.set(figures.held_runs)
         HELD_PAGES.set(figures.held_pages)
         for status, jobs in figures.open_jobs.items():
