@@ -373,6 +373,12 @@ async def test_what_weaviate_lost_of_its_places_is_made_again(
             ("tenant", "collection", "id", "now", 100),
             "objects_audited|objects_pkey",
         ),
+        (
+            "repairs",
+            "next_of_source",
+            ("source", "collection", "id", "now", 100, "document"),
+            "objects_of_source",
+        ),
     ],
 )
 async def test_what_is_asked_each_turn_is_served_by_an_index_in_its_order(
@@ -386,6 +392,8 @@ async def test_what_is_asked_each_turn_is_served_by_an_index_in_its_order(
         "tenant": DEFAULT_TENANT,
         "collection": COLLECTION,
         "id": made.object_ids[0],
+        "source": made.source_id,
+        "document": made.document_ids[0],
         "now": now,
         "later": now - timedelta(minutes=1),
     }
@@ -397,4 +405,8 @@ async def test_what_is_asked_each_turn_is_served_by_an_index_in_its_order(
     plan = "\n".join(row[0] for row in rows)
     assert re.search(f"Index Scan using ({index})", plan), plan
     assert "Seq Scan on objects" not in plan
-    assert "objects_of_source" not in plan
+    if name == "next_of_source":
+        assert re.search(r"Index Cond: .*source_id = .*document_id >= ", plan), plan
+        assert re.search(r"Incremental Sort\n.*\n *Presorted Key: document_id", plan), plan
+    else:
+        assert "objects_of_source" not in plan

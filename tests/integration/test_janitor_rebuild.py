@@ -13,6 +13,7 @@ from shared.clock import new_id
 from shared.postgres.intake_errors import NotFoundError
 from shared.postgres.reads.search import SearchReads
 from shared.postgres.rebuilds import PostgresRebuilds
+from shared.postgres.upkeep_audit import PostgresAudit
 from shared.vectors import SearchMode, SearchQuery
 from support.audits import assert_converged, audit, empty_vectors, repairer
 from support.pipeline import CALLER, COLLECTION, DEFAULT_TENANT, Pipeline
@@ -113,6 +114,38 @@ async def test_what_a_rebuild_waits_for_is_repaired_as_broken_where_it_breaks(
         "SELECT state FROM objects WHERE object_id = ANY ($1::uuid[])", made.object_ids
     )
     assert sorted(row["state"] for row in states) == ["deleting", "superseded", "superseded"]
+
+
+async def test_a_rebuild_of_a_source_notes_each_of_its_objects_once(pipeline: Pipeline) -> None:
+    made = await add_content(pipeline.database, documents=7, chunks_each=5)
+    await add_content(pipeline.database, documents=1, chunks_each=5)
+    rebuilds = PostgresRebuilds(database=pipeline.database)
+    asked = await rebuilds.ask(caller=CALLER, source_id=made.source_id)
+    noted = [await rebuilds.advance(asked.id, at_most=8, waiting_max=100) for _ in range(6)]
+    assert noted == [8, 8, 8, 8, 3, 0]
+    rows = await pipeline.rows("SELECT object_id FROM repairs")
+    assert sorted(row["object_id"] for row in rows) == sorted(made.object_ids)
+
+
+async def test_a_rebuild_ends_when_another_collection_is_written_to(pipeline: Pipeline) -> None:
+    made = await add_content(pipeline.database, documents=1, chunks_each=5)
+    rebuilds = PostgresRebuilds(database=pipeline.database)
+    asked = await rebuilds.ask(caller=CALLER, source_id=None)
+    assert await rebuilds.advance(asked.id, at_most=3, waiting_max=3) == 3
+    await PostgresAudit(database=pipeline.database).note_broken(
+        dict.fromkeys(sorted(made.object_ids)[:1], "missing")
+    )
+    await pipeline.rows("UPDATE collections SET is_current = false")
+    await pipeline.rows(
+        "INSERT INTO collections (name, model, dimensions, is_current) VALUES ('Chunks_later', 'later', 3, true)"
+    )
+    assert await rebuilds.advance(asked.id, at_most=3, waiting_max=3) == 0
+    ended = await rebuilds.get(DEFAULT_TENANT, asked.id)
+    assert ended is not None
+    assert ended.finished_at is not None
+    assert (ended.reason, ended.done, ended.total) == ("collection_changed", 0, 5)
+    assert [row["kind"] for row in await pipeline.rows("SELECT kind FROM repairs")] == ["missing"]
+    assert (await rebuilds.ask(caller=CALLER, source_id=None)).id != asked.id, "it blocks no other"
 
 
 async def test_a_rebuild_of_what_is_not_there_is_refused(pipeline: Pipeline) -> None:

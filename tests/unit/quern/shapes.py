@@ -106,6 +106,7 @@ def rebuild(source_id: str | None, **changes: Any) -> Json:
         "source_id": source_id,
         "requested_at": MOMENT,
         "finished_at": None,
+        "reason": None,
         "total": 7,
         "done": 0,
         **changes,

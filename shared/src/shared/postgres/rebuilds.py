@@ -29,6 +29,7 @@ class RebuildRow:
         total: objects there were to replace when it was asked for.
         done: of them.
         finished_at: None while it goes on.
+        reason: why it ended before all was done, ``collection_changed``; None where it did not.
     """
 
     id: UUID
@@ -37,6 +38,7 @@ class RebuildRow:
     finished_at: datetime | None
     total: int
     done: int
+    reason: str | None = None
 
 
 class PostgresRebuilds:
@@ -89,21 +91,36 @@ class PostgresRebuilds:
         return await self._database.run(work)
 
     async def advance(self, rebuild_id: UUID, *, at_most: int, waiting_max: int) -> int:
-        """Note its next objects, unless enough of them wait; how many it were. It ends when none is left."""
+        """Note its next objects, unless enough of them wait; how many it were.
+
+        It ends when none is left, or when another collection is written to than when it was asked for.
+        """
 
         async def work(connection: Connection) -> int:
             rebuilds = queries("rebuilds")
             row = await connection.fetchrow(rebuilds["hold"], rebuild_id)
-            if row is None or row["waiting"] >= waiting_max:
+            if row is None:
+                return 0
+            if row["is_void"]:
+                await connection.execute(rebuilds["end_void"], rebuild_id)
+                return 0
+            if row["waiting"] >= waiting_max:
                 return 0
             if row["noted_up_to"] is None:
                 if not row["waiting"]:
                     await connection.execute(rebuilds["finish"], rebuild_id)
                 return 0
             next_ones = await _next(connection, row, at_most)
-            await connection.execute(queries("repairs")["note_rebuild"], rebuild_id, next_ones)
+            ids = [one["object_id"] for one in next_ones]
+            await connection.execute(queries("repairs")["note_rebuild"], rebuild_id, ids)
             last = next_ones[-1] if len(next_ones) == at_most else None
-            await connection.execute(rebuilds["advance"], rebuild_id, len(next_ones), last)
+            await connection.execute(
+                rebuilds["advance"],
+                rebuild_id,
+                len(next_ones),
+                last and last["object_id"],
+                last and last["document_id"],
+            )
             return len(next_ones)
 
         return await self._database.run(work)
@@ -118,20 +135,13 @@ class PostgresRebuilds:
         return await self._database.run(work)
 
 
-async def _next(connection: Connection, rebuild: Record, at_most: int) -> list[UUID]:
-    """The next objects in the current collection."""
-    current = await connection.fetchrow(queries("collections")["current"])
-    if current is None:
-        return []
-    whole = rebuild["source_id"] is None
-    if whole:
-        await connection.execute(queries("objects")["walk_in_order"])
-    rows = await connection.fetch(
-        queries("repairs")["next_of_tenant" if whole else "next_of_source"],
-        rebuild["tenant_id"] if whole else rebuild["source_id"],
-        current["name"],
-        rebuild["noted_up_to"],
-        rebuild["requested_at"],
-        at_most,
+async def _next(connection: Connection, rebuild: Record, at_most: int) -> list[Record]:
+    """The next objects in its collection."""
+    repairs = queries("repairs")
+    await connection.execute(queries("objects")["walk_in_order"])
+    place = (rebuild["collection"], rebuild["noted_up_to"], rebuild["requested_at"], at_most)
+    if rebuild["source_id"] is None:
+        return await connection.fetch(repairs["next_of_tenant"], rebuild["tenant_id"], *place)
+    return await connection.fetch(
+        repairs["next_of_source"], rebuild["source_id"], *place, rebuild["noted_in_document"]
     )
-    return [row["object_id"] for row in rows]

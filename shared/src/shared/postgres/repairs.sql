@@ -16,15 +16,16 @@ FROM broken b LEFT JOIN noted n ON n.object_id = b.object_id GROUP BY b.kind;
 
 -- name: next_of_tenant
 -- What a rebuild of everything replaces next: served since before it was asked for ($4), by id.
-SELECT o.object_id FROM objects o
+SELECT o.document_id, o.object_id FROM objects o
 WHERE o.tenant_id = $1 AND o.collection = $2 AND o.object_id > $3 AND o.state = 'active' AND o.created_at < $4
 ORDER BY o.object_id LIMIT $5;
 
 -- name: next_of_source
--- The same of one source. Its objects are sorted for each slice, which costs less than walking over the tenant's.
-SELECT o.object_id FROM objects o
-WHERE o.source_id = $1 AND o.collection = $2 AND o.object_id > $3 AND o.state = 'active' AND o.created_at < $4
-ORDER BY o.object_id LIMIT $5;
+-- The same of one source, document by document: only the objects of the documents of a slice are read and sorted.
+SELECT o.document_id, o.object_id FROM objects o
+WHERE o.source_id = $1 AND o.collection = $2 AND o.document_id >= $6 AND (o.document_id, o.object_id) > ($6, $3)
+  AND o.state = 'active' AND o.created_at < $4
+ORDER BY o.document_id, o.object_id LIMIT $5;
 
 -- name: note_rebuild
 -- Broken ones are noted already.

@@ -79,10 +79,16 @@ async def _ended(session: Session, begun: Sequence[Rebuilt]) -> list[Rebuilt]:
     return ended
 
 
+def _status(rebuild: Rebuild) -> str:
+    if rebuild.finished_at is None:
+        return "under way"
+    return f"ended: {rebuild.reason}" if rebuild.reason else "done"
+
+
 def _show(console: Console, done: Sequence[Rebuilt]) -> None:
     rows = [
         (
-            plain("done" if one.rebuild.finished_at else "under way"),
+            plain(_status(one.rebuild)),
             one.source,
             one.rebuild.id,
             f"{one.rebuild.done} of {one.rebuild.total} chunks",

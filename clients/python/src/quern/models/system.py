@@ -68,12 +68,16 @@ class Ledger(Model):
 
 
 class Rebuild(Model):
-    """How far a rebuild of the index is; ``source_id`` is None where it is of everything."""
+    """How far a rebuild of the index is; ``source_id`` is None where it is of everything.
+
+    ``reason`` says why it ended before all was done; None where it did not.
+    """
 
     id: UUID
     source_id: UUID | None
     requested_at: datetime
     finished_at: datetime | None
+    reason: str | None = None
     total: int
     done: int
 

@@ -20,5 +20,9 @@ class Rebuild(Output):
     source_id: UUID | None
     requested_at: Time
     finished_at: Time | None = Field(description="Null while it goes on.")
+    reason: str | None = Field(
+        description="Why it ended before all was done: `collection_changed`, another model's index is written now. "
+        "Null otherwise."
+    )
     total: int = Field(description="Chunks that were served when it was asked for.")
     done: int = Field(description="Chunks indexed anew so far.")
