@@ -1,6 +1,3 @@
-SET lock_timeout = '5s';
-SET statement_timeout = '60s';
-
 -- Which dependencies the process misses, as it last said: tells why a job waits that only it can see (its way to
 -- Weaviate is cut, its embedder fails).
 ALTER TABLE workers ADD COLUMN waits_for text[] NOT NULL DEFAULT '{}';
