@@ -20,6 +20,7 @@ from shared.queue.ports import Delivery
 from shared.reclaims import ReclaimLimits
 from shared.retry import RetryPolicy
 from shared.states import Handler
+from shared.verdicts import USUAL_PRUNE_LIMITS
 from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ async def test_what_fails_has_one_row_that_replays_it(
         assert row["error"] == "It did not work."
         assert "hunter2" not in str(dict(row))
         assert (row["next_retry_at"] is not None) == retryable
-    upkeep = PostgresJobUpkeep(database=pipeline.database)
+    upkeep = PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS)
     assert await upkeep.retry_due(at_most=10) == Retried()
     await pipeline.rows("UPDATE failed_jobs SET next_retry_at = next_retry_at - interval '1 minute'")
     assert await upkeep.retry_due(at_most=10) == Retried(2 if retryable else 0)
@@ -164,7 +165,12 @@ def test_every_code_is_tried() -> None:
 def reclaims(pipeline: Pipeline) -> ReclaimLost:
     limits = ReclaimLimits(max_reclaims=2, max_lost_results=2, base_seconds=0.0)
     rows = PostgresReclaims(
-        database=pipeline.database, limits=limits, policy=POLICY, patience_seconds=30.0, jitter=lambda: 0.0
+        database=pipeline.database,
+        limits=limits,
+        policy=POLICY,
+        patience_seconds=30.0,
+        jitter=lambda: 0.0,
+        prune_limits=USUAL_PRUNE_LIMITS,
     )
     return ReclaimLost(reclaims=rows, at_once=100, slices=5, settled=lambda: True)
 
@@ -289,7 +295,7 @@ async def test_what_no_worker_reports_has_one_row_that_replays_it(
 
 async def test_each_retry_by_itself_waits_twice_as_long_until_people_are_asked(pipeline: Pipeline) -> None:
     upload = await pipeline.upload("a.md", b"a")
-    upkeep = PostgresJobUpkeep(database=pipeline.database)
+    upkeep = PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS)
     waits = []
     for _ in range(POLICY.dead_retries_max + 1):
         for _ in range(ATTEMPTS):

@@ -12,6 +12,7 @@ from shared.postgres.errors import StatementTimeoutError
 from shared.postgres.indexing import PostgresIndexing
 from shared.postgres.repairs import PostgresRepairs
 from shared.retry import RetryPolicy
+from shared.verdicts import USUAL_PRUNE_LIMITS
 from support.lost_answers import lose_first_answer
 from support.pipeline import CALLER, COLLECTION, Pipeline
 
@@ -102,6 +103,7 @@ async def test_a_failure_of_indexing_is_retried_like_any_other(pipeline: Pipelin
         collection=COLLECTION,
         batch_seconds=60,
         policy=RetryPolicy(base_seconds=1, dead_base_seconds=60, dead_retries_max=1),
+        prune_limits=USUAL_PRUNE_LIMITS,
     )
     upload = await pipeline.upload("a.md", b"X")
     (claim,) = await pipeline.work()

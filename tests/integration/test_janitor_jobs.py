@@ -16,6 +16,7 @@ from shared.postgres.upkeep_reclaims import PostgresReclaims
 from shared.reclaims import ReclaimLimits
 from shared.retry import RetryPolicy
 from shared.testing.queue import MemoryBroker
+from shared.verdicts import USUAL_PRUNE_LIMITS
 from support.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -39,7 +40,12 @@ async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
 def reclaim_lost(pipeline: Pipeline, *, max_reclaims: int = 2, max_lost_results: int = 2) -> ReclaimLost:
     limits = ReclaimLimits(max_reclaims=max_reclaims, max_lost_results=max_lost_results, base_seconds=0.0)
     reclaims = PostgresReclaims(
-        database=pipeline.database, limits=limits, policy=POLICY, patience_seconds=30.0, jitter=lambda: 0.0
+        database=pipeline.database,
+        limits=limits,
+        policy=POLICY,
+        patience_seconds=30.0,
+        jitter=lambda: 0.0,
+        prune_limits=USUAL_PRUNE_LIMITS,
     )
     return ReclaimLost(reclaims=reclaims, at_once=100, slices=5, settled=lambda: True)
 
@@ -205,7 +211,7 @@ async def test_what_waits_in_a_long_queue_is_not_announced_again(pipeline: Pipel
 
 
 async def test_looking_for_work_finds_only_what_is_due(pipeline: Pipeline) -> None:
-    jobs = PostgresJobUpkeep(database=pipeline.database)
+    jobs = PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS)
     assert not await jobs.anything_waiting()
     await pipeline.add_site()
     assert await jobs.anything_waiting()
@@ -229,7 +235,7 @@ async def test_a_dead_job_is_retried_when_its_time_has_come_by_one_of_two_janito
     pipeline: Pipeline,
 ) -> None:
     job_id = await dead_job(pipeline)
-    jobs = PostgresJobUpkeep(database=pipeline.database)
+    jobs = PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS)
     assert (await jobs.retry_due(at_most=10)).retried == 0
     await pipeline.rows("UPDATE failed_jobs SET next_retry_at = now()")
     both = await asyncio.gather(jobs.retry_due(at_most=10), jobs.retry_due(at_most=10))
@@ -248,7 +254,7 @@ async def test_a_dead_page_of_a_cancelled_run_is_left_to_people_and_not_in_the_w
     job_id = await dead_job(pipeline)
     await pipeline.rows("UPDATE failed_jobs SET next_retry_at = now() - interval '1 hour'")
     await pipeline.rows("UPDATE sources SET status = 'deleting', deleting_at = now()")
-    jobs = PostgresJobUpkeep(database=pipeline.database)
+    jobs = PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS)
     done = await jobs.retry_due(at_most=10)
     assert (done.retried, done.left) == (0, 1)
     assert (await one_job(pipeline, job_id))["status"] == "failed"
@@ -261,7 +267,7 @@ async def test_a_run_whose_counters_lie_is_counted_anew_and_ends(pipeline: Pipel
     stored = await pipeline.store(pipeline.page(claim, "only page"))
     await pipeline.rows("UPDATE jobs SET total = total + 1 WHERE id = $1", accepted.run_id)
     await pipeline.index(stored.indexing)
-    jobs = PostgresJobUpkeep(database=pipeline.database)
+    jobs = PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS)
     assert await jobs.close_runs(stalled_seconds=60, at_most=10) == {}
     assert (await one_job(pipeline, accepted.run_id))["status"] == "running"
     await pipeline.rows("UPDATE jobs SET updated_at = now() - interval '61 seconds'")

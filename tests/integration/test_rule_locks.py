@@ -16,6 +16,7 @@ from shared.postgres.claims import Ticket
 from shared.postgres.upkeep_jobs import PostgresJobUpkeep
 from shared.postgres.upkeep_reclaims import PostgresReclaims
 from shared.reclaims import ReclaimLimits
+from shared.verdicts import USUAL_PRUNE_LIMITS
 from support.pipeline import CALLER, Pipeline
 from support.waiting import held, take
 
@@ -107,7 +108,9 @@ async def retry_all(made: Crawl) -> Awaitable[Any]:
 async def retry_what_is_due(made: Crawl) -> Awaitable[Any]:
     await made.fail()
     await made.pipeline.rows("UPDATE failed_jobs SET next_retry_at = now()")
-    return PostgresJobUpkeep(database=made.pipeline.database).retry_due(at_most=10)
+    return PostgresJobUpkeep(database=made.pipeline.database, prune_limits=USUAL_PRUNE_LIMITS).retry_due(
+        at_most=10
+    )
 
 
 async def delete_the_source(made: Crawl) -> Awaitable[Any]:
@@ -124,6 +127,7 @@ async def reclaim(made: Crawl) -> Awaitable[Any]:
         policy=made.pipeline.policy,
         patience_seconds=1,
         jitter=lambda: 0.0,
+        prune_limits=USUAL_PRUNE_LIMITS,
     )
     return reclaims.reclaim(at_most=10)
 

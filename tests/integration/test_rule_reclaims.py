@@ -8,6 +8,7 @@ import pytest
 
 from shared.postgres.upkeep_reclaims import PostgresReclaims, Reclaimed
 from shared.reclaims import ReclaimLimits
+from shared.verdicts import USUAL_PRUNE_LIMITS
 from support.pipeline import Pipeline
 from support.waiting import held
 
@@ -31,6 +32,7 @@ def reclaims(pipeline: Pipeline) -> PostgresReclaims:
         policy=pipeline.policy,
         patience_seconds=30,
         jitter=lambda: 0.0,
+        prune_limits=USUAL_PRUNE_LIMITS,
     )
 
 

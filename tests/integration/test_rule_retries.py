@@ -11,6 +11,7 @@ from shared.errors import ErrorCode
 from shared.postgres.intake_errors import AlreadyRetriedError, NotFoundError
 from shared.postgres.steering import RetriedMany
 from shared.postgres.upkeep_jobs import PostgresJobUpkeep
+from shared.verdicts import USUAL_PRUNE_LIMITS
 from support.pipeline import CALLER, Pipeline
 from support.waiting import held
 
@@ -56,7 +57,7 @@ async def state(pipeline: Pipeline, job_id: UUID) -> tuple[str, int, int]:
 async def test_of_many_who_retry_a_job_at_once_one_does(pipeline: Pipeline) -> None:
     job_id = await dead_upload(pipeline)
     await pipeline.rows("UPDATE failed_jobs SET next_retry_at = now()")
-    upkeep = PostgresJobUpkeep(database=pipeline.database)
+    upkeep = PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS)
     done = await asyncio.gather(
         *(pipeline.intake.retry(caller=CALLER, job_id=job_id) for _ in range(3)),
         *(pipeline.intake.retry_many(caller=CALLER) for _ in range(3)),
@@ -126,7 +127,7 @@ async def test_a_run_that_nobody_closed_is_closed_by_the_janitor(pipeline: Pipel
     await pipeline.rows(
         "UPDATE jobs SET status = 'running', finished_at = NULL WHERE id = $1", accepted.run_id
     )
-    upkeep = PostgresJobUpkeep(database=pipeline.database)
+    upkeep = PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS)
     closed = await asyncio.gather(*(upkeep.close_runs(stalled_seconds=600, at_most=10) for _ in range(3)))
     assert sum(done["closed"] for done in closed) == 1
     assert (await state(pipeline, accepted.run_id))[0] == "succeeded"
@@ -136,7 +137,9 @@ async def test_a_job_that_failed_anew_meanwhile_waits_for_its_next_time(pipeline
     job_id = await dead_upload(pipeline)
     source_id = await pipeline.value("SELECT source_id FROM jobs WHERE id = $1", job_id)
     await pipeline.rows("UPDATE failed_jobs SET next_retry_at = now()")
-    retrying = PostgresJobUpkeep(database=pipeline.database).retry_due(at_most=10)
+    retrying = PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS).retry_due(
+        at_most=10
+    )
     async with held(pipeline, "sources", source_id, meanwhile=retrying) as other:
         await other.execute("UPDATE failed_jobs SET next_retry_at = now() + interval '1 hour'")
     assert await state(pipeline, job_id) == ("failed", 1, 0)

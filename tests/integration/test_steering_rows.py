@@ -15,6 +15,7 @@ from shared.postgres.intake import PostgresIntake
 from shared.postgres.intake_errors import AlreadyRetriedError, NotFailedError
 from shared.postgres.steering import RetriedMany
 from shared.postgres.upkeep_jobs import PostgresJobUpkeep, Retried
+from shared.verdicts import USUAL_PRUNE_LIMITS
 from support.lost_answers import lose_first_answer
 from support.pipeline import CALLER, Pipeline
 
@@ -130,7 +131,9 @@ async def test_first_requests_of_a_tenant_share_the_default_group(pipeline: Pipe
 async def test_whoever_retries_at_once_runs_a_job_once(pipeline: Pipeline) -> None:
     failed = [await failed_upload(pipeline, f"{n}.md") for n in range(6)]
     await pipeline.rows("UPDATE failed_jobs SET next_retry_at = now() - interval '1 second'")
-    janitors = [PostgresJobUpkeep(database=pipeline.database) for _ in range(2)]
+    janitors = [
+        PostgresJobUpkeep(database=pipeline.database, prune_limits=USUAL_PRUNE_LIMITS) for _ in range(2)
+    ]
 
     def one(job_id: UUID) -> Coroutine[Any, Any, object]:
         return pipeline.intake.retry(caller=CALLER, job_id=job_id)
@@ -185,7 +188,9 @@ ONE_MORE_DEAD = """
 
 def hasty(pipeline: Pipeline, *, seconds: float = 0.0) -> PostgresIntake:
     """A gateway whose requests to retry many have time for one slice."""
-    return PostgresIntake(database=pipeline.gateway, max_attempts=3, retry_many_seconds=seconds)
+    return PostgresIntake(
+        database=pipeline.gateway, max_attempts=3, retry_many_seconds=seconds, prune_limits=USUAL_PRUNE_LIMITS
+    )
 
 
 async def test_all_means_all_however_many_there_are(pipeline: Pipeline) -> None:

@@ -31,6 +31,7 @@ from shared.reclaims import ReclaimLimits
 from shared.retry import RetryPolicy
 from shared.testing.vectors import MemoryVectorStore
 from shared.vectors import VectorObject
+from shared.verdicts import USUAL_PRUNE_LIMITS
 from shared.windows import Limits
 from support.lost_answers import lose_first_answer
 from support.pipeline import COLLECTION, Pipeline
@@ -130,12 +131,17 @@ class Installation:
         self.consumers: list[Consumer] = []
         self.vectors = MemoryVectorStore()
         self.windows = PostgresWindows(database=database, limits=LIMITS, unstored_max=500)
-        self.jobs = PostgresJobUpkeep(database=database)
+        self.jobs = PostgresJobUpkeep(database=database, prune_limits=USUAL_PRUNE_LIMITS)
         self.objects = PostgresObjectUpkeep(database=database)
         self.content = PostgresContentUpkeep(database=database)
         self.removal = PostgresRemoval(database=database)
         self.reclaims = PostgresReclaims(
-            database=database, limits=RECLAIMS, policy=POLICY, patience_seconds=0.0, jitter=lambda: 0.0
+            database=database,
+            limits=RECLAIMS,
+            policy=POLICY,
+            patience_seconds=0.0,
+            jitter=lambda: 0.0,
+            prune_limits=USUAL_PRUNE_LIMITS,
         )
 
     async def start(self) -> None:

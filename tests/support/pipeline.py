@@ -30,6 +30,7 @@ from shared.postgres.results import PostgresResults, Stored
 from shared.retry import RetryPolicy
 from shared.states import Handler
 from shared.urls import parse_web_url
+from shared.verdicts import USUAL_PRUNE_LIMITS
 from shared.windows import Limits
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Pipeline:
     )
 
     def __post_init__(self) -> None:
-        self.intake = PostgresIntake(database=self.gateway, max_attempts=3)
+        self.intake = PostgresIntake(database=self.gateway, max_attempts=3, prune_limits=USUAL_PRUNE_LIMITS)
         self.windows = PostgresWindows(database=self.database, limits=LIMITS, unstored_max=500)
         self.claims = PostgresClaims(
             database=self.database,
@@ -96,6 +97,7 @@ class Pipeline:
             policy=self.policy,
             max_attempts=3,
             jitter=lambda: 0.0,
+            prune_limits=USUAL_PRUNE_LIMITS,
         )
         self.indexing = PostgresIndexing(
             database=self.database,
@@ -103,6 +105,7 @@ class Pipeline:
             collection=COLLECTION,
             batch_seconds=60,
             policy=self.policy,
+            prune_limits=USUAL_PRUNE_LIMITS,
         )
 
     @classmethod

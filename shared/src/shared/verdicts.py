@@ -45,7 +45,7 @@ class PruneLimits:
         return missed > self.pages and missed > self.share * served
 
 
-#: Where no settings say otherwise.
+#: As the settings have it. Only what cannot retire anything may take these instead of what it was given.
 USUAL_PRUNE_LIMITS: Final = PruneLimits()
 
 

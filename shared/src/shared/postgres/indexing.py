@@ -14,7 +14,6 @@ from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, add_log_lines, finish_jobs
 from shared.retry import GiveUp, decide
 from shared.states import JobStatus, Reason, Stage
-from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +89,7 @@ class PostgresIndexing:
         collection: str,
         batch_seconds: float,
         policy: RetryPolicy,
-        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
+        prune_limits: PruneLimits,
     ) -> None:
         self._database = database
         self._consumer_id = consumer_id

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from shared.postgres.acceptance import PostgresAcceptance
 from shared.postgres.prune_decisions import PostgresPruneDecisions
 from shared.postgres.steering import RETRY_MANY_SECONDS, PostgresSteering
-from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from shared.postgres.database import Database
@@ -22,7 +21,7 @@ class PostgresIntake(PostgresAcceptance, PostgresSteering, PostgresPruneDecision
         *,
         database: Database,
         max_attempts: int,
-        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
+        prune_limits: PruneLimits,
         retry_many_seconds: float = RETRY_MANY_SECONDS,
     ) -> None:
         """``retry_many_seconds`` is after how long a request to retry many begins no further slice."""

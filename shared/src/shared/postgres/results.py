@@ -15,7 +15,6 @@ from shared.postgres.transitions import Ending, add_log_lines, finish_jobs
 from shared.states import Handler, JobStatus, Reason
 from shared.verdicts import (
     RETIRING,
-    USUAL_PRUNE_LIMITS,
     Again,
     ContentFacts,
     Fail,
@@ -328,7 +327,7 @@ class PostgresResults:
         policy: RetryPolicy,
         max_attempts: int,
         jitter: Callable[[], float],
-        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
+        prune_limits: PruneLimits,
     ) -> None:
         self._database = database
         self._consumer_id = consumer_id

@@ -24,7 +24,6 @@ from shared.postgres.locks import Family, lock_documents, lock_family, lock_jobs
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, close_runs, finish_jobs, move_ledger
 from shared.states import TERMINAL, JobStatus, Reason
-from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +120,7 @@ class PostgresSteering:
         *,
         database: Database,
         max_attempts: int,
-        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
+        prune_limits: PruneLimits,
         retry_many_seconds: float = RETRY_MANY_SECONDS,
     ) -> None:
         """``retry_many_seconds`` is after how long a request to retry many begins no further slice."""

@@ -11,7 +11,6 @@ from shared.postgres.sql import queries
 from shared.postgres.steering import retry_locked
 from shared.postgres.transitions import add_log_lines, close_runs
 from shared.postgres.upkeep_support import ACTOR
-from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -34,7 +33,7 @@ class Retried:
 class PostgresJobUpkeep:
     """Upkeep of jobs; each method is one transaction."""
 
-    def __init__(self, *, database: Database, prune_limits: PruneLimits = USUAL_PRUNE_LIMITS) -> None:
+    def __init__(self, *, database: Database, prune_limits: PruneLimits) -> None:
         self._database = database
         self._prune_limits = prune_limits
 

@@ -13,7 +13,6 @@ from shared.postgres.transitions import Ending, add_log_lines, finish_jobs
 from shared.reclaims import DEADLINE, OWNER, RESULT, LostFacts, LostTooOften, QueueAgain, judge_lost
 from shared.retry import GiveUp, decide
 from shared.states import JobStatus, Stage
-from shared.verdicts import USUAL_PRUNE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,7 +63,7 @@ class PostgresReclaims:
         policy: RetryPolicy,
         patience_seconds: float,
         jitter: Callable[[], float],
-        prune_limits: PruneLimits = USUAL_PRUNE_LIMITS,
+        prune_limits: PruneLimits,
     ) -> None:
         """``patience_seconds`` is how long a consumer must have been there before a result counts as lost."""
         self._database = database
