@@ -43,7 +43,7 @@ FROM (
 LEFT JOIN crawl_pages p ON p.source_id = d.source_id AND p.url_key = d.source_uri;
 
 -- name: missed
--- The same documents, where they are few; keep the conditions equal to those of `count_missed` and `held_pages.hold`.
+-- The same documents, where they are few. (`held_pages.hold` and `next` say it as well; test_pruning_conditions compares.)
 SELECT d.id
 FROM documents d LEFT JOIN crawl_pages p ON p.source_id = d.source_id AND p.url_key = d.source_uri
 WHERE d.source_id = $1 AND d.status = 'active' AND d.source_uri > $5 AND d.source_uri <= $6
