@@ -10,6 +10,9 @@ export QUERN_VENV
 RUN := "$(QUERN_VENV)/bin/python"
 BIN := "$(QUERN_VENV)/bin"
 
+# Tests on real servers mostly wait: two files at a time, each process with servers of its own.
+TEST_PROCESSES ?= 2
+
 .PHONY: help
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -8,7 +8,7 @@ brought back.
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -106,33 +106,40 @@ def weaviate(servers: Servers) -> WeaviateServer:
     return servers.weaviate
 
 
-@pytest.fixture(scope="session")
+@contextmanager
+def making_stacks(
+    tmp_path_factory: pytest.TempPathFactory, port_claims: PortClaims
+) -> Iterator[Callable[..., StackUnderTest]]:
+    """Makes stacks of their own data directories and ports; all are taken down in the end."""
+    with ExitStack() as closing:  # each is closed, whatever the others raise
+
+        def make(
+            *,
+            environment: Mapping[str, str] | None = None,
+            workers: int = 2,
+            consumers: int = 1,
+            folder: str = ".",
+        ) -> StackUnderTest:
+            stack = StackUnderTest(
+                root=tmp_path_factory.mktemp("q") / folder,
+                ports=port_claims.take(),
+                environment=environment,
+                workers=workers,
+                consumers=consumers,
+            )
+            closing.callback(stack.close)
+            return stack
+
+        yield make
+
+
+@pytest.fixture(scope="module")
 def make_stack(
     tmp_path_factory: pytest.TempPathFactory, port_claims: PortClaims
 ) -> Iterator[Callable[..., StackUnderTest]]:
-    """Makes stacks of their own data directories and ports; they are taken down at the end of the session."""
-    made: list[StackUnderTest] = []
-
-    def make(
-        *,
-        environment: Mapping[str, str] | None = None,
-        workers: int = 2,
-        consumers: int = 1,
-        folder: str = ".",
-    ) -> StackUnderTest:
-        root = tmp_path_factory.mktemp("q") / folder
-        stack = StackUnderTest(
-            root=root, ports=port_claims.take(), environment=environment, workers=workers, consumers=consumers
-        )
-        made.append(stack)
-        return stack
-
-    try:
+    """Makes stacks of a module's own; they are taken down behind its last test."""
+    with making_stacks(tmp_path_factory, port_claims) as make:
         yield make
-    finally:
-        with ExitStack() as closing:  # each is closed, whatever the others raise
-            for stack in made:
-                closing.callback(stack.close)
 
 
 @pytest.fixture(scope="session")
@@ -142,8 +149,11 @@ def stack_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def stack(make_stack: Callable[..., StackUnderTest], stack_environment: dict[str, str]) -> StackUnderTest:
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, port_claims: PortClaims, stack_environment: dict[str, str]
+) -> Iterator[StackUnderTest]:
     """The whole product, up. A test that breaks a process waits until it is ready again."""
-    made = make_stack(environment=stack_environment)
-    made.up()
-    return made
+    with making_stacks(tmp_path_factory, port_claims) as make:
+        made = make(environment=stack_environment)
+        made.up()
+        yield made

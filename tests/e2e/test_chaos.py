@@ -49,6 +49,7 @@ def test_every_promise_is_kept_under_fire(port_claims: PortClaims, tmp_path: Pat
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        timeout=60 * MINUTES + 30,
     )
     assert done.returncode == 0, done.stdout
     assert re.search(rf"^faults +{FAULTS}$", done.stdout, re.MULTILINE), done.stdout
