@@ -154,7 +154,10 @@ def test_interrupted_start_leaves_nothing(make_stack: Callable[..., StackUnderTe
         "QUERN_BASE_PORT": str(settings.base_port),
         "QUERN_HTTP_PORT": str(settings.http_port),
     }
+    # A test run in the background of a shell ignores SIGINT, and so would what it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     up = subprocess.Popen([sys.executable, "-m", "native", "up", "--servers-only"], env=environment)
+    signal.signal(signal.SIGINT, before)
     wait_until(lambda: stack.layout.stack_file.exists() and "nsqd" in stack.pids, "it is half up")
     up.send_signal(signal.SIGINT)
     assert up.wait(60) == 130
