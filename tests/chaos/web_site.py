@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ PAGES_PER_HUB: Final = 30
 STUMBLES: Final = 2
 MENDING_SECONDS: Final = 1.0
 BAD: Final = 500
+SLOWEST_SECONDS: Final = 1.5
 
 
 class WebSite:
@@ -207,7 +209,13 @@ class WebSite:
         page = answers.Page(texts.page(text, links or ()).encode())
         stumbles = self._roles.get(path) is Role.STUMBLES and self._phase == 0
         refusal = answers.refusal(BAD, {})
-        self.site.answer(path, answers.in_turn(*[refusal] * STUMBLES, page) if stumbles else page)
+        answer = answers.in_turn(*[refusal] * STUMBLES, page) if stumbles else page
+        self.site.answer(path, answers.slow(self._thinks(path), answer))
+
+    def _thinks(self, path: str) -> float:
+        """Some pages take long, so that whoever is killed or frozen has work in hand."""
+        dice = random.Random(f"pace {self._seed} {self._name(path)}")
+        return SLOWEST_SECONDS * dice.random() ** 2
 
     def _name(self, path: str) -> str:
         return f"site {self._plan.number} {path}"

@@ -75,6 +75,16 @@ def in_turn(*answers: Answer) -> Answer:
     return answer
 
 
+def slow(seconds: float, then: Answer) -> Answer:
+    """A server that has to think before it answers."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(seconds)
+        return await then(request)
+
+    return answer
+
+
 def held(release: asyncio.Event, then: Answer) -> Answer:
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         await release.wait()
