@@ -78,3 +78,23 @@ def test_batches_are_of_one_tenant_and_bounded() -> None:
 
     chunks = [chunk(n, 1) for n in range(5)] + [chunk(n, 2) for n in range(5, 7)]
     assert [len(batch) for batch in by_tenant(chunks, at_most=3)] == [3, 2, 2]
+
+
+def test_what_has_to_wait_lets_others_pass() -> None:
+    backlog = filled(1, 1, 1)
+    (first,) = backlog.take(chunks=1, jobs=1)
+    first.not_before = 10.0
+    backlog.put_back([first])
+    assert [p.job_id for p in backlog.take(chunks=500, jobs=10, now=9.9)] == [uid(1), uid(2)]
+    assert backlog.take(chunks=500, jobs=10, now=9.9) == []
+    assert [p.job_id for p in backlog.take(chunks=500, jobs=10, now=10.0)] == [uid(0)]
+
+
+def test_there_is_room_for_what_does_not_wait_yet() -> None:
+    backlog = Backlog(most=2)
+    assert backlog.room == 2
+    backlog.add(uid(1), 1)
+    backlog.add(uid(2), 1)
+    assert backlog.room == 0
+    backlog.take(chunks=500, jobs=10)
+    assert backlog.room == 2

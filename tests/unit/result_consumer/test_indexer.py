@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from result_consumer.core.backlog import Backlog
 from result_consumer.usecases.batch_writer import BatchWriter
 from result_consumer.usecases.indexer import Indexer, IndexerOptions
 from result_consumer.usecases.repairer import Repairer
@@ -492,6 +493,21 @@ async def test_a_tenant_whose_repairs_are_refused_keeps_no_other_waiting(refusal
         await repairer.run_once()
     assert bench.repairs.broken == [uid(0)]
     assert bench.repairs.postponed == {uid(0)}
+
+
+async def test_no_more_orphans_are_taken_over_than_there_is_room_for() -> None:
+    bench = Bench({1: 2})
+    bench.indexer._backlog = Backlog(most=3)
+    asked: list[int] = []
+
+    async def many(*, at_most: int, known: Sequence[UUID]) -> list[UUID]:
+        asked.append(at_most)
+        return []
+
+    bench.rows.adopt = many  # type: ignore[method-assign]
+    await bench.finish()
+    assert set(asked) <= {1, 2, 3}
+    assert asked
 
 
 async def test_looking_for_orphans_is_put_off_while_postgres_is_away_and_told_once() -> None:

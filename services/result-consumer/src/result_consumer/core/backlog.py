@@ -60,6 +60,11 @@ class Backlog:
         return sum(pending.chunks for pending in self._waiting.values())
 
     @property
+    def room(self) -> int:
+        """For how many more jobs there is room."""
+        return max(0, self._most - len(self._waiting))
+
+    @property
     def known(self) -> list[UUID]:
         """All jobs that wait or are being worked on."""
         return [*self._waiting, *self._at_work]

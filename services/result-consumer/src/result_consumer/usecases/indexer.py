@@ -34,6 +34,7 @@ _log = structlog.get_logger(__name__)
 
 #: Of a document whose size is not known: some go together, but not all that a dead consumer left.
 _ASSUMED_CHUNKS: Final = 20
+_ADOPTED_AT_ONCE: Final = 200
 
 
 class Background(Protocol):
@@ -142,8 +143,10 @@ class Indexer:
         while True:
             pause = self._options.adopt_seconds
             try:
-                for job_id in await rows.adopt(at_most=200, known=self._backlog.known):
-                    self.add(job_id, _ASSUMED_CHUNKS)
+                # What is taken over here can be taken over by nobody else while this process lives.
+                if room := min(_ADOPTED_AT_ONCE, self._backlog.room):
+                    for job_id in await rows.adopt(at_most=room, known=self._backlog.known):
+                        self.add(job_id, _ASSUMED_CHUNKS)
                 outage.over()
                 if len(self._backlog):  # the time of something that waits may have come
                     self._arrived.set()
