@@ -52,7 +52,8 @@ check: venv ## Lint, check types and import contracts, run the unit and architec
 .PHONY: test
 test: setup ## Run `make check`, then all other tests on real servers of their own
 	@$(MAKE) check
-	@$(RUN) -m pytest --ignore=tests/unit --ignore=tests/architecture --ignore=tests/bench --ignore=tests/chaos
+	@$(RUN) -m pytest -n $(TEST_PROCESSES) --dist loadfile \
+		--ignore=tests/unit --ignore=tests/architecture --ignore=tests/bench --ignore=tests/chaos
 
 .PHONY: demo
 demo: setup ## Start the stack and show the main job on it (URL=https://... crawls another site)
