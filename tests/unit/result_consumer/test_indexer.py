@@ -149,6 +149,7 @@ class Vectors:
         self.outages = 0
         self.schema_losses = 0
         self.poison: UUID | None = None
+        self.refuses_all = False
         self.refusal: Exception = InvalidBatchError("poison")
 
     async def ensure_collection(self, name: str, *, dimensions: int) -> None:
@@ -171,7 +172,7 @@ class Vectors:
         if self.schema_losses:
             self.schema_losses -= 1
             raise CollectionMissingError("gone")
-        if any(one.chunk_id == self.poison for one in objects):
+        if self.refuses_all or any(one.chunk_id == self.poison for one in objects):
             raise self.refusal
         self.written += objects
 
@@ -325,6 +326,23 @@ async def test_a_tenant_whose_shard_takes_nothing_holds_up_no_other(trouble: Exc
             await bench.rows.quiet.wait()
     assert bench.rows.failed == {}
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["dependency_awaited"]
+
+
+async def test_a_tenant_whose_shard_takes_nothing_is_tried_once_in_each_pause_however_much_waits() -> None:
+    bench = Bench(dict.fromkeys(range(1, 101), 4))
+    bench.vectors.refusal = VectorsReadOnlyError("read-only")
+    bench.vectors.refuses_all = True
+    bench.indexer._new_outage = lambda activity: Outage(  # type: ignore[method-assign]  # longer than this test
+        activity=activity, first_seconds=60, longest_seconds=60
+    )
+    for job, chunks in bench.rows.missing.items():
+        bench.indexer.add(job, len(chunks))
+    async with bench.running(), asyncio.timeout(10):
+        while len(bench.rows.asked) < 100:  # noqa: ASYNC110  (what is counted has no event)
+            await asyncio.sleep(0.001)
+    # Two lanes may both have begun before the first was refused.
+    assert 1 <= len(bench.rows.given_up) <= 2
+    assert bench.rows.failed == {}
 
 
 async def test_a_lost_schema_is_made_again() -> None:

@@ -77,6 +77,14 @@ class IndexerOptions:
     pause_max_seconds: float = 15.0
 
 
+@dataclass(slots=True)
+class _Hold:
+    """A tenant's shard takes nothing: not tried again before ``until``, by the indexer's clock."""
+
+    outage: Outage
+    until: float = 0.0
+
+
 class Indexer:
     """Indexes what this consumer staged or adopted."""
 
@@ -101,7 +109,7 @@ class Indexer:
         self._backlog = Backlog()
         self._arrived = asyncio.Event()
         self._outage = self._new_outage("index_documents")
-        self._held: dict[UUID, Outage] = {}
+        self._holds: dict[UUID, _Hold] = {}
         """By tenant, while its shard takes nothing."""
 
     def _new_outage(self, activity: str) -> Outage:
@@ -227,14 +235,25 @@ class Indexer:
         return list(jobs.values())
 
     async def _write(self, rows: Indexing, batch: Sequence[ChunkToIndex]) -> float:
-        """Write a batch of one tenant; returns the seconds to wait where its shard, perhaps it alone, takes nothing."""
+        """Write a batch of one tenant; returns the seconds to wait where its shard, perhaps it alone, takes nothing.
+
+        One batch in each pause finds out whether it does again: the tenant's other documents do not try.
+        """
         tenant_id = batch[0].tenant_id
+        hold = self._holds.get(tenant_id)
+        if hold is not None and (left := hold.until - self._clock()) > 0:
+            return left
         try:
             await self._writer(rows).write(batch)
         except (VectorsReadOnlyError, BatchNotVerifiedError) as error:
-            return self._held.setdefault(tenant_id, self._new_outage("index_documents")).failed(error)
-        if outage := self._held.pop(tenant_id, None):
-            outage.over()
+            hold = self._holds.setdefault(
+                tenant_id, _Hold(self._new_outage(f"index_documents of {tenant_id}"))
+            )
+            pause = hold.outage.failed(error)
+            hold.until = self._clock() + pause
+            return pause
+        if hold := self._holds.pop(tenant_id, None):
+            hold.outage.over()
         return 0.0
 
     async def _activate(self, rows: Indexing, taken: Sequence[Pending]) -> None:
