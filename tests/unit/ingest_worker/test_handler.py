@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from ingest_worker.handler import TaskHandler
 from shared.contracts.messages import ResultMessage, TaskMessage, encode
@@ -264,8 +265,11 @@ async def test_a_job_whose_message_was_lost_while_its_delivery_was_noted_does_no
 async def test_what_is_claimed_and_not_known_here_is_handed_back() -> None:
     bench = Bench()
     bench.claims.mine = [CLAIM.ticket]  # the answer to the claim was lost, and its message too
-    assert await bench.handler.settle() == 1
+    with capture_logs() as logs:
+        assert await bench.handler.settle() == 1
     assert bench.claims.returned == [CLAIM.ticket]
+    told = {"event": "claim_settled", "log_level": "info", "outcome": "handed_back"}
+    assert logs == [told | {"job_id": str(JOB), "epoch": 1}]
     assert bench.claims.done == []
 
 

@@ -19,7 +19,7 @@ from shared.contracts.messages import (
 )
 from shared.errors import DependencyUnavailableError, ErrorCode, WorkError
 from shared.observability.logging import log_context
-from shared.observability.metrics import STAGE_DURATION
+from shared.observability.metrics import SETTLED_CLAIMS, STAGE_DURATION
 from shared.outcome import DeadLetter, Done, Outcome
 from shared.postgres.claims import Ticket
 
@@ -116,10 +116,10 @@ class TaskHandler:
         lost = [ticket for ticket in held if not self._sent.get(ticket)]
         if delivered:
             await self._claims.delivered(delivered)
+            _tell_settled("delivered", delivered)
         if lost:
             await self._claims.hand_back(lost, after_seconds=0.0)
-        if held:
-            _log.info("claims_settled", delivered=len(delivered), handed_back=len(lost))
+            _tell_settled("handed_back", lost)
         return len(held)
 
     async def _do(self, ticket: Ticket, message: TaskMessage) -> Outcome:
@@ -219,6 +219,12 @@ class TaskHandler:
     async def _delivered(self, tickets: Sequence[Ticket]) -> Sequence[None]:
         await self._claims.delivered(tickets)
         return [None for _ in tickets]
+
+
+def _tell_settled(outcome: str, tickets: Sequence[Ticket]) -> None:
+    SETTLED_CLAIMS.inc(outcome, amount=len(tickets))
+    for ticket in tickets:
+        _log.info("claim_settled", outcome=outcome, job_id=str(ticket.job_id), epoch=ticket.epoch)
 
 
 def _internal(error: Exception, *, retryable: bool) -> WorkError:

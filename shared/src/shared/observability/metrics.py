@@ -57,6 +57,11 @@ OLDEST_WAITING_JOB = GaugeFamily(
 JOBS_OPEN = GaugeFamily("quern_jobs_open", "Jobs that are not in a terminal state.", "status")
 ANNOUNCED_JOBS = CounterFamily("quern_announced_jobs_total", "Announcements: first, again, retry.", "kind")
 RECLAIMED_JOBS = CounterFamily("quern_reclaimed_jobs_total", "Jobs taken back from a lost owner.", "reason")
+SETTLED_CLAIMS = CounterFamily(
+    "quern_settled_claims_total",
+    "Claims that nobody worked on, which their worker noted as delivered or handed back.",
+    "outcome",
+)
 
 # Promises
 LEDGER_IMBALANCE = GaugeFamily(
