@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
 
@@ -8,6 +9,9 @@ from shared.errors import DependencyUnavailableError
 from shared.outcome import DeadLetter, Done, Outcome
 from shared.queue.ports import ConsumerOptions, Delivery
 from shared.queue.runner import Runner
+
+if TYPE_CHECKING:
+    import pytest
 
 AWAY = DependencyUnavailableError("postgres", "It does not answer.")
 
@@ -94,3 +98,38 @@ async def test_a_lost_connection_is_one_line_however_many_messages_it_carried() 
     lines = [line for line in log if line["log_level"] != "debug"]
     assert [(line["event"], line["messages"]) for line in lines] == [("leases_lost", 60)]
     await made.drain(1.0)
+
+
+async def test_leases_lost_one_by_one_are_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.queue.runner.TELL_LOST_SECONDS", 0.0)
+    told = asyncio.Event()
+
+    async def never(_delivery: Delivery) -> Outcome:
+        await asyncio.Event().wait()
+        return Done()
+
+    made = runner(never)
+    with capture_logs() as log:
+        for _ in range(2):
+            for number in range(60):
+                made.deliver("nsqd", delivery(number), Reply())
+                made.lose("nsqd", delivery(number).id, "nsqd says that it is not ours")
+            asyncio.get_running_loop().call_later(0.0, told.set)
+            await told.wait()
+            told.clear()
+        await made.drain(1.0)
+    lines = [line for line in log if line["log_level"] != "debug"]
+    assert [(line["event"], line["messages"]) for line in lines] == [("leases_lost", 60)] * 2
+
+
+async def test_what_was_lost_last_is_told_at_the_end() -> None:
+    async def never(_delivery: Delivery) -> Outcome:
+        await asyncio.Event().wait()
+        return Done()
+
+    made = runner(never)
+    with capture_logs() as log:
+        made.deliver("nsqd", delivery(1), Reply())
+        made.lose("nsqd", delivery(1).id, "nsqd says that it is not ours")
+        await made.drain(1.0)
+    assert [line["messages"] for line in log if line["event"] == "leases_lost"] == [1]

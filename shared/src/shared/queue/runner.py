@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from shared.queue.ports import ConsumerOptions, DeadLetterSink, Delivery, Handler, RecordMessage
 
 _log = structlog.get_logger(__name__)
+
+#: Leases lost one by one within so long are told in one line: a queue that comes back after a crash may repeat all
+#: that it had sent, message by message.
+TELL_LOST_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +60,7 @@ class Runner:
         self._record = record
         self._leases: dict[tuple[Hashable, str], _Lease] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lost: Counter[str] = Counter()
         self._draining = False
         self._waiting_for_dependency = False
 
@@ -86,7 +92,9 @@ class Runner:
         if lease is None:
             return
         self._lose(lease)
-        _log.warning("lease_lost", **_about(lease.delivery), reason=reason)
+        if not self._lost:
+            asyncio.get_running_loop().call_later(TELL_LOST_SECONDS, self._tell_lost)
+        self._lost[reason] += 1
 
     def lose_source(self, source: Hashable, reason: str) -> None:
         """A connection is gone, and every lease that came over it."""
@@ -95,6 +103,11 @@ class Runner:
             self._lose(lease)
         if mine:  # one line for all: a connection may have carried dozens of them
             _log.warning("leases_lost", messages=len(mine), reason=reason)
+
+    def _tell_lost(self) -> None:
+        for reason, messages in self._lost.items():
+            _log.warning("leases_lost", messages=messages, reason=reason)
+        self._lost.clear()
 
     def touch_all(self) -> None:
         """Tell nsqd that every handler is still at work."""
@@ -113,6 +126,7 @@ class Runner:
         for lease in list(self._leases.values()):
             _log.error("handler_ignores_cancellation", **_about(lease.delivery))
             self._requeue(lease, OutcomeLabel.HANDED_BACK, 0.0)
+        self._tell_lost()
 
     async def _run(self, lease: _Lease) -> None:
         ack = await self._work(lease.delivery)
