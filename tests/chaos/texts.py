@@ -12,6 +12,8 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from support import site_fixtures
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -20,18 +22,7 @@ DOCUMENT: Final = "qd"
 VERSION: Final = "qv"
 CHUNKS: Final = range(2, 5)
 WORDS: Final = [
-    "amber",
-    "basalt",
-    "cedar",
-    "dolphin",
-    "ember",
-    "falcon",
-    "granite",
-    "hazel",
-    "indigo",
-    "juniper",
-    "kestrel",
-    "lantern",
+    *site_fixtures.WORDS,
     "meadow",
     "nectar",
     "olive",

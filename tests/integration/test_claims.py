@@ -5,22 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
-
 from shared.postgres.claims import Ticket
-from support.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from support.databases import Database
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
+    from support.pipeline import Pipeline
 
 
 async def _somebody_waits_for_a_lock(pipeline: Pipeline) -> None:

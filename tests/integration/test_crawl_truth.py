@@ -11,12 +11,11 @@ from shared.errors import ErrorCode
 from support.pipeline import CALLER, Pipeline, link
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from shared.contracts.messages import ResultMessage
     from shared.postgres.claims import Claim
-    from support.databases import Database
 
 HOME = "https://site.test/"
 A, B = "https://site.test/a", "https://site.test/b"
@@ -25,13 +24,6 @@ SITE: Mapping[str, tuple[str, Sequence[str]]] = {
     A: ("page a", [B]),
     B: ("page b", [HOME]),
 }
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def served(pipeline: Pipeline) -> set[str]:

@@ -22,10 +22,8 @@ from shared.postgres.intake_errors import (
 from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
-    from support.databases import Database
 
 SITE = {
     "https://site.test/": ("home\n\nwelcome", ["https://site.test/a", "https://site.test/b"]),
@@ -33,13 +31,6 @@ SITE = {
     "https://site.test/b": ("page b", ["https://site.test/"]),
     "https://site.test/c": ("page c", []),
 }
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def status(pipeline: Pipeline, job_id: UUID) -> str:

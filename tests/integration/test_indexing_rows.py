@@ -17,18 +17,9 @@ from support.lost_answers import lose_first_answer
 from support.pipeline import CALLER, COLLECTION, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from shared.postgres.database import Connection
-    from support.databases import Database
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def test_a_job_whose_staging_was_committed_unheard_is_gone_on_with(

@@ -23,7 +23,6 @@ from support.audits import (
     assert_converged,
     audit,
     changed,
-    empty_vectors,
     figures,
     repairer,
     verify_recent,
@@ -34,24 +33,9 @@ from support.pipeline import CALLER, COLLECTION, DEFAULT_TENANT, Pipeline
 from support.rows import DIMENSIONS, TENANT, add_content, add_object, index_content, vector_object
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from shared.vectors import WeaviateStore
     from support.databases import Database
     from support.servers import WeaviateServer
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
-
-
-@pytest.fixture
-async def vectors(weaviate: WeaviateServer) -> AsyncIterator[WeaviateStore]:
-    async with empty_vectors(weaviate) as store:
-        yield store
 
 
 async def test_a_sound_index_is_walked_in_slices_and_left_alone(

@@ -20,18 +20,8 @@ from shared.postgres.upkeep_turns import PostgresTurns
 from support.pipeline import CALLER, DEFAULT_TENANT, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
     from uuid import UUID
-
-    from support.databases import Database
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def upload_versions(pipeline: Pipeline, count: int) -> tuple[UUID, list[UUID]]:

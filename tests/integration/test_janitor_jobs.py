@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
-
 from janitor.tasks.reclaim_lost import ReclaimLost
 from shared.dispatch import Dispatcher
 from shared.errors import ErrorCode
@@ -17,24 +15,16 @@ from shared.reclaims import ReclaimLimits
 from shared.retry import RetryPolicy
 from shared.testing.queue import MemoryBroker
 from shared.verdicts import USUAL_PRUNE_LIMITS
-from support.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from asyncpg import Record
 
-    from support.databases import Database
+    from support.pipeline import Pipeline
+
 
 POLICY = RetryPolicy(base_seconds=0.0, dead_base_seconds=60.0, dead_retries_max=3)
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 def reclaim_lost(pipeline: Pipeline, *, max_reclaims: int = 2, max_lost_results: int = 2) -> ReclaimLost:

@@ -15,30 +15,14 @@ from shared.postgres.reads.search import SearchReads
 from shared.postgres.rebuilds import PostgresRebuilds
 from shared.postgres.upkeep_audit import PostgresAudit
 from shared.vectors import SearchMode, SearchQuery
-from support.audits import assert_converged, audit, empty_vectors, repairer
+from support.audits import assert_converged, audit, repairer
 from support.pipeline import CALLER, COLLECTION, DEFAULT_TENANT, Pipeline
 from support.rows import DIMENSIONS, TENANT, add_content, index_content
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from shared.vectors import WeaviateStore
-    from support.databases import Database
-    from support.servers import WeaviateServer
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
-
-
-@pytest.fixture
-async def vectors(weaviate: WeaviateServer) -> AsyncIterator[WeaviateStore]:
-    async with empty_vectors(weaviate) as store:
-        yield store
 
 
 async def test_a_rebuild_replaces_sound_objects_and_no_search_misses_one(

@@ -15,31 +15,16 @@ from shared.clock import new_id
 from shared.postgres.upkeep_figures import PostgresFigures
 from shared.postgres.upkeep_objects import PostgresObjectUpkeep
 from shared.vectors.port import Mark
-from support.audits import assert_converged, audit, empty_vectors, repairer, watch_of, watched
+from support.audits import assert_converged, audit, repairer, watch_of, watched
 from support.pipeline import COLLECTION, Pipeline
 from support.rows import TENANT, add_content, add_object, index_content, vector_object
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from shared.vectors import WeaviateStore
     from support.databases import Database
     from support.servers import WeaviateServer
 
 DUMP_SECONDS = 60
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
-
-
-@pytest.fixture
-async def vectors(weaviate: WeaviateServer) -> AsyncIterator[WeaviateStore]:
-    async with empty_vectors(weaviate) as store:
-        yield store
 
 
 def dump(database: Database) -> str:

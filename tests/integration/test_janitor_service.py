@@ -95,13 +95,6 @@ async def janitor(log: Path, settings: Mapping[str, str]) -> AsyncIterator[Janit
 
 
 @pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
-
-
-@pytest.fixture
 async def vectors(weaviate: WeaviateServer) -> AsyncIterator[WeaviateStore]:
     store = await WeaviateStore.open(
         url=weaviate.url, grpc_address=weaviate.grpc, api_key=weaviate.api_key, deadlines=Deadlines()

@@ -16,12 +16,11 @@ from support.lost_answers import lose_first_answer
 from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from shared.contracts.messages import ResultMessage
     from shared.postgres.claims import Claim
-    from support.databases import Database
 
 HOME = "https://site.test/"
 PAGES = [f"{HOME}{number}" for number in range(30)]
@@ -30,13 +29,6 @@ FULL: Mapping[str, tuple[str, Sequence[str]]] = {
     **{url: (f"text of {url}", []) for url in PAGES},
 }
 EMPTY: Mapping[str, tuple[str, Sequence[str]]] = {HOME: ("home", [])}
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def sync(pipeline: Pipeline, source_id: UUID) -> UUID:

@@ -14,10 +14,8 @@ from shared.verdicts import RETIRING
 from support.pipeline import DEFAULT_TENANT, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
-    from support.databases import Database
 
 RUN, OTHER_RUN, OTHER_DOCUMENT = new_id(), new_id(), new_id()
 GONE = sorted(reason.value for reason in RETIRING)
@@ -49,13 +47,6 @@ def is_missed(page: Page | None, *, complete: bool) -> bool:
         return complete
     moved = page.leads_to == "another" and (page.fate == "succeeded" or page.reason == "unchanged")
     return page.job_id is not None and (moved or (page.fate == "skipped" and page.reason in GONE))
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def add_pages(pipeline: Pipeline, source_id: UUID) -> list[UUID]:

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from shared.postgres.claims import PostgresClaims, Ticket
 from support.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from shared.contracts.messages import TaskMessage
     from shared.postgres.claims import Claim
     from shared.postgres.indexing import OpenBatch
-    from support.databases import Database
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def another(pipeline: Pipeline) -> Pipeline:

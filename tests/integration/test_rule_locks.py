@@ -21,20 +21,12 @@ from support.pipeline import CALLER, Pipeline
 from support.waiting import held, take
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from shared.postgres.claims import Claim
-    from support.databases import Database
 
 LEAF: Final = "https://site.test/leaf"
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 @dataclass

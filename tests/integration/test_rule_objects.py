@@ -15,19 +15,9 @@ from shared.postgres.upkeep_objects import PostgresObjectUpkeep
 from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from shared.postgres.indexing import OpenBatch
-    from support.databases import Database
 
 LEAST = UUID(int=0)
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def staged(pipeline: Pipeline, text: str, name: str = "a.md") -> UUID:

@@ -11,19 +11,10 @@ from shared.errors import ErrorCode
 from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
-    from support.databases import Database
 
 HOME, A, B, C = (f"https://site.test/{path}" for path in ("", "a", "b", "c"))
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def crawled(pipeline: Pipeline) -> UUID:

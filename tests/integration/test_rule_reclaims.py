@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from shared.postgres.upkeep_reclaims import PostgresReclaims, Reclaimed
 from shared.reclaims import ReclaimLimits
 from shared.verdicts import USUAL_PRUNE_LIMITS
-from support.pipeline import Pipeline
 from support.waiting import held
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from support.databases import Database
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
+    from support.pipeline import Pipeline
 
 
 def reclaims(pipeline: Pipeline) -> PostgresReclaims:

@@ -16,19 +16,10 @@ from support.pipeline import CALLER, Pipeline
 from support.waiting import held
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
-    from support.databases import Database
 
 LEAF = "https://site.test/leaf"
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def dead_upload(pipeline: Pipeline, name: str = "a.md") -> UUID:

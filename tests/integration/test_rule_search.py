@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from shared.clock import new_id
 from shared.postgres.reads.search import SearchReads
 from shared.postgres.sql import queries
 from support.pipeline import CALLER, DEFAULT_TENANT, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from datetime import datetime
     from uuid import UUID
-
-    from support.databases import Database
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def moment(pipeline: Pipeline) -> datetime:

@@ -7,8 +7,6 @@ import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import pytest
-
 from ingest_worker.adapters.parser_pool import ParserPool
 from ingest_worker.core.parse_request import ParseRequest
 from janitor.config import JanitorSettings
@@ -17,23 +15,18 @@ from shared.content_types import DocumentType
 from shared.heartbeat import Heartbeat
 from shared.postgres.presence import PostgresPresence
 from support import documents
-from support.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
+    import pytest
+
     from support.databases import Database
+    from support.pipeline import Pipeline
 
 SIGNS_OF_LIFE = 3
 LONG_SECONDS = 60.0
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 async def test_no_statement_lock_or_idle_transaction_outlives_the_lease(

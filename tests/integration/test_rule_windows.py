@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from shared.dispatch import Dispatcher
 from shared.postgres import announcing
 from shared.postgres.announcing import PostgresWindows
@@ -17,20 +15,13 @@ from support.pipeline import CALLER, LIMITS, Pipeline
 from support.waiting import until_somebody_waits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
-    from support.databases import Database
+    import pytest
+
 
 ONE_PER_HOST = Limits(per_slot=2, least=4, reserved=1, per_run=50, per_host=1, per_tenant=200)
 PAGES = ["https://site.test/a", "https://site.test/b"]
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
 
 
 def narrow(pipeline: Pipeline, limits: Limits = LIMITS, *, unstored_max: int = 500) -> PostgresWindows:

@@ -20,16 +20,7 @@ from support.lost_answers import lose_first_answer
 from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
-
-    from support.databases import Database
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    pipeline = await Pipeline.open(database.service_url)
-    yield pipeline
-    await pipeline.close()
+    from collections.abc import Coroutine
 
 
 async def failed_upload(pipeline: Pipeline, name: str = "a.md") -> UUID:
