@@ -37,7 +37,7 @@ SLOTS: Final = 16
 """QUERN_WORKER_SLOTS by default."""
 WINDOW: Final = 2 * WORKERS * SLOTS
 """QUERN_WINDOW_PER_SLOT for each slot."""
-PAGE_TIMEOUT_SECONDS: Final = 4
+PAGE_TIMEOUT_SECONDS: Final = 15
 CROWD: Final = 1000
 BACKLOG: Final = 5000
 SERVICES: Final = ("gateway", "ingest-worker-1", "ingest-worker-2", "result-consumer-1", "janitor")
@@ -65,8 +65,8 @@ def roomy(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
             "QUERN_RETRY_BASE_SECONDS": "0.1",
             "QUERN_DEAD_RETRY_SECONDS": "0",
             "QUERN_PAGE_TIMEOUT_SECONDS": str(PAGE_TIMEOUT_SECONDS),
-            "QUERN_PAGE_PARSE_TIMEOUT_SECONDS": "8",
-            "QUERN_FILE_PARSE_TIMEOUT_SECONDS": "30",
+            "QUERN_PAGE_PARSE_TIMEOUT_SECONDS": "20",
+            "QUERN_FILE_PARSE_TIMEOUT_SECONDS": "60",
             "QUERN_ROBOTS_RETRY_SECONDS": "0.1",
             "QUERN_SUPERSEDED_GRACE_SECONDS": "20",
             "QUERN_DELETE_PERIOD_SECONDS": "0.5",
@@ -151,8 +151,7 @@ def loop(site: TestSite, path: str) -> None:
     site.redirect(path + "/again", path)
 
 
-LARGE: Final[set[str | None]] = {"too_large", "timeout"}
-"""The second where the machine is too busy to send as much as is too much in time."""
+LARGE: Final[set[str | None]] = {"too_large"}
 
 #: What a page does, and the codes with which it may end; None is a page that was read.
 PAGES: Final[dict[str, tuple[Callable[[TestSite, str], None], set[str | None]]]] = {
@@ -162,18 +161,18 @@ PAGES: Final[dict[str, tuple[Callable[[TestSite, str], None], set[str | None]]]]
     "gzip": (body(gzip.compress(bytes(400 * MIB), 6), "gzip"), LARGE),
     "gzip-in-gzip": (
         body(gzip.compress(gzip.compress(bytes(200 * MIB), 6)), "gzip"),
-        {"unsupported_type", "empty_content", "corrupt_file"},
+        {"unsupported_type"},
     ),
     "gzip-twice": (body(gzip.compress(gzip.compress(b"<p>x")), "gzip, gzip"), {"unsupported_type"}),
     "brotli": (body(hostile.brotli_bomb(400), "br"), LARGE),
     "deflate": (body(hostile.deflate_bomb(400), "deflate"), LARGE),
     "zstd": (body(b"\x28\xb5\x2f\xfd" + bytes(100), "zstd"), {"unsupported_type"}),
     "redirects": (loop, {"too_many_redirects"}),
-    "links": (body(hostile.many_links_html(1_000_000)), {None, "parser_timeout"}),
+    "links": (body(hostile.many_links_html(1_000_000)), {None}),
     "nested-100": (body(documents.nested_html(100)), {None}),
-    "nested-tags": (body(hostile.many_tags_html(1_000_000)), {None, "too_large", "parser_timeout"}),
+    "nested-tags": (body(hostile.many_tags_html(1_000_000)), {None}),
     "attributes": (body(documents.slow_html()), {None, "parser_timeout"}),
-    "pdf": (body(hostile.pdf_stream_bomb(500), content_type="application/pdf"), {"empty_content", "too_large", "corrupt_file", "parser_crashed", "parser_timeout"}),
+    "pdf": (body(hostile.pdf_stream_bomb(500), content_type="application/pdf"), {"empty_content"}),
 }  # fmt: skip
 
 
@@ -215,7 +214,7 @@ async def liar(first: bytes, piece: bytes = b"", *, then_close: bool = False) ->
 LIES: Final[dict[str, tuple[dict[str, Any], set[str | None]]]] = {
     "less than it sends": (
         {"first": OK + b"Content-Length: 20\r\n\r\n", "piece": b"<p>word</p>" * 6000},
-        {None, "unreachable"},
+        {"unreachable"},
     ),
     "more than it sends": (
         {"first": OK + b"Content-Length: 9000000\r\n\r\n<p>word", "then_close": True},
@@ -225,11 +224,11 @@ LIES: Final[dict[str, tuple[dict[str, Any], set[str | None]]]] = {
     "nothing at all": ({"first": OK + b"\r\n", "piece": b"<p>word</p>" * 6000}, LARGE),
     "headers without end": (
         {"first": b"HTTP/1.1 200 OK\r\n", "piece": b"X-A: " + b"a" * 8000 + b"\r\n"},
-        {"unreachable", "timeout"},
+        {"unreachable"},
     ),
     "very many headers": (
         {"first": OK + b"".join(b"X-%d: a\r\n" % n for n in range(200_000)) + b"\r\n<p>word"},
-        {None, "unreachable", "timeout"},
+        {"unreachable"},
     ),
 }
 
@@ -268,11 +267,12 @@ async def test_lists_of_pages_that_mean_harm_do_not_keep_a_site_from_being_crawl
     site.page("/packed.xml.gz", packed, content_type="application/gzip", etag=False)
     site.page("/listed.html", site_fixtures.page("Listed", ("Shelf", "The shelf is full.")))
     site.page("/llms.txt", b"# Site\n\n" + b"- [a](/a)\n" * 2_000_000, content_type="text/plain", etag=False)
-    _source_id, run_id = await scene.client.add_site(site.url("/"), max_pages=3)
+    source_id, run_id = await scene.client.add_site(site.url("/"), max_pages=3)
     run = await scene.client.ended(run_id)
     assert run["status"] == "succeeded", run
     assert site.hits["/sitemap.xml"] == 1
-    assert run["progress"]["succeeded"] >= 1
+    pages = await scene.client.get(f"/v1/sources/{source_id}/pages", status="succeeded")
+    assert site.url("/listed.html") in {page["url"] for page in pages["items"]}
 
 
 async def test_a_calendar_without_end_ends_at_max_pages(scene: Scene, site: TestSite) -> None:
@@ -296,13 +296,13 @@ async def test_a_calendar_without_end_ends_at_max_pages(scene: Scene, site: Test
 
 FILES: Final[dict[str, tuple[Callable[[], bytes], set[str | None]]]] = {
     "long.pdf": (lambda: hostile.long_pdf(2000), {None}),
-    "bomb.pdf": (lambda: hostile.pdf_stream_bomb(800), {"empty_content", "too_large", "corrupt_file", "parser_crashed", "parser_timeout"}),
-    "bomb.xlsx": (lambda: documents.zip_bomb(megabytes=600), {"too_large", "parser_timeout"}),
-    "bomb.docx": (lambda: documents.zip_bomb(member="word/document.xml", megabytes=600), {"too_large", "parser_timeout"}),
-    "sparse.xlsx": (hostile.sparse_xlsx, {None, "too_large", "parser_timeout"}),
-    "bomb.parquet": (lambda: hostile.parquet_bomb(900_000, 100_000), {"too_large", "parser_timeout"}),
-    "cell.csv": (lambda: hostile.one_cell_csv(49 * MIB), {None, "too_large", "parser_timeout"}),
-    "nested.html": (lambda: documents.nested_html(1_000_000), {None, "too_large", "parser_timeout"}),
+    "bomb.pdf": (lambda: hostile.pdf_stream_bomb(800), {"empty_content"}),
+    "bomb.xlsx": (lambda: documents.zip_bomb(megabytes=600), {"too_large"}),
+    "bomb.docx": (lambda: documents.zip_bomb(member="word/document.xml", megabytes=600), {"too_large"}),
+    "sparse.xlsx": (hostile.sparse_xlsx, {"too_large"}),
+    "bomb.parquet": (lambda: hostile.parquet_bomb(900_000, 100_000), {"too_large"}),
+    "cell.csv": (lambda: hostile.one_cell_csv(49 * MIB), {None}),
+    "nested.html": (lambda: documents.nested_html(1_000_000), {"parser_timeout"}),
 }  # fmt: skip
 
 

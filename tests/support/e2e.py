@@ -25,6 +25,8 @@ TENANT: Final = "default"
 DIMENSIONS: Final = 256
 LISTED_AT_ONCE: Final = 500
 ASKED_AT_ONCE: Final = 50
+FOUND_AT_MOST: Final = 10_000
+"""Hits of one search, by Weaviate's own limit (QUERY_MAXIMUM_RESULTS): no document of a test has more chunks."""
 QUIET_SECONDS: Final = 60.0
 
 EXPECTED: Final = """
@@ -131,7 +133,7 @@ class Truth:
         keys = list(object_ids)
         for documents in (keys[at : at + ASKED_AT_ONCE] for at in range(0, len(keys), ASKED_AT_ONCE)):
             queries = [
-                f'd{n}: {name}(tenant: "{self._tenant}", limit: {LISTED_AT_ONCE}, nearObject: {{id: "{object_ids[key]}"}},'
+                f'd{n}: {name}(tenant: "{self._tenant}", limit: {FOUND_AT_MOST}, nearObject: {{id: "{object_ids[key]}"}},'
                 f' where: {{path: ["document_id"], operator: Equal, valueText: "{key}"}}) {{ _additional {{ id }} }}'
                 for n, key in enumerate(documents)
             ]
