@@ -213,8 +213,9 @@ async def liar(first: bytes, piece: bytes = b"", *, then_close: bool = False) ->
 
 LIES: Final[dict[str, tuple[dict[str, Any], set[str | None]]]] = {
     "less than it sends": (
+        # The twenty bytes are a page, unless the surplus came in the same packet: then it is no HTTP.
         {"first": OK + b"Content-Length: 20\r\n\r\n", "piece": b"<p>word</p>" * 6000},
-        {"unreachable"},
+        {None, "unreachable"},
     ),
     "more than it sends": (
         {"first": OK + b"Content-Length: 9000000\r\n\r\n<p>word", "then_close": True},
