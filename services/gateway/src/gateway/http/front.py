@@ -11,6 +11,7 @@ import structlog
 from aiohttp import hdrs, web
 from pydantic import BaseModel
 
+from gateway.core.access import Access, require
 from gateway.core.errors import BusyError, CrossSiteError, UnsupportedTypeError
 from gateway.http.binding import bind_body, bind_query
 from gateway.http.models.common import NoBody
@@ -47,8 +48,13 @@ SECURITY_HEADERS: Final = {
 class Principal(Protocol):
     """Says on whose behalf a request comes."""
 
-    def __call__(self, request: web.BaseRequest, request_id: str, /) -> Caller:
-        """The caller; the only place that decides about a tenant."""
+    async def __call__(self, request: web.BaseRequest, request_id: str, access: Access, /) -> Caller:
+        """The caller; the only place that decides about a tenant.
+
+        Raises:
+            UnauthenticatedError: ``access`` asks for somebody who has signed in.
+            CrossSiteError: a page of another site sent this in a browser.
+        """
 
 
 class Front:
@@ -150,6 +156,9 @@ class Front:
         route = match.route
         self._require_room(request)
         _require_same_site(request)
+        # Before anything is read: whoever may not do this shall not cost more than the question.
+        caller = await self._principal(request, request_id, route.access)
+        require(route.access, caller)
         _require_plain_body(request)
         query = bind_query(route.query, request.query)
         body: BaseModel = NoBody()
@@ -158,7 +167,7 @@ class Front:
                 route, request, max_bytes=self._max_body_bytes, idle_seconds=self._idle_seconds
             )
         call = Call(
-            caller=self._principal(request, request_id),
+            caller=caller,
             ids=match.ids,
             query=query,
             body=body,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiohttp import web
 
-from gateway.core.errors import BodyTooLargeError, BusyError, InvalidRequestError, RefusedError
+from gateway.core.errors import (
+    BodyTooLargeError,
+    BusyError,
+    InvalidRequestError,
+    RefusedError,
+    TooManyAttemptsError,
+    UnauthenticatedError,
+)
 from gateway.http.router import BadIdError, UnknownPathError, WrongMethodError
 from shared.errors import DependencyUnavailableError
 from shared.postgres.group_errors import GroupExistsError, GroupInUseError
@@ -33,6 +41,9 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "malformed_upload": (400, "The body is not multipart/form-data"),
     "empty_file": (400, "The file is empty"),
     "incomplete_upload": (400, "The upload is incomplete"),
+    "unauthenticated": (401, "Sign in first"),
+    "invalid_credentials": (401, "Not the right address or password"),
+    "forbidden": (403, "Not allowed"),
     "cross_site": (403, "Requests of other sites are refused"),
     "not_found": (404, "Not found"),
     "method_not_allowed": (405, "The path does not have this method"),
@@ -54,6 +65,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "validation_error": (422, "The request is not valid"),
     "unknown_job_type": (422, "There is no such type of job"),
     "blocked_address": (422, "The address may not be crawled"),
+    "too_many_attempts": (429, "Too many attempts"),
     "internal_error": (500, "Internal error"),
     "dependency_unavailable": (503, "A dependency is not available"),
     "busy": (503, "Too many at once"),
@@ -129,6 +141,16 @@ _TABLE: Final[tuple[tuple[type[Exception], Callable[[Any], Refusal]], ...]] = (
     (
         BusyError,
         lambda e: Refusal(code=e.code, detail=str(e), headers={"Retry-After": str(RETRY_AFTER_SECONDS)}),
+    ),
+    (
+        UnauthenticatedError,
+        lambda e: Refusal(code=e.code, detail=str(e), headers={"WWW-Authenticate": 'Bearer realm="quern"'}),
+    ),
+    (
+        TooManyAttemptsError,
+        lambda e: Refusal(
+            code=e.code, detail=str(e), headers={"Retry-After": str(math.ceil(e.retry_after_seconds))}
+        ),
     ),
     (RefusedError, lambda e: Refusal(code=e.code, detail=str(e))),
     (NotFoundError, lambda e: Refusal(code="not_found", detail=str(e))),

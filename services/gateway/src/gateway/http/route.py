@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
+from gateway.core.access import Access
 from gateway.http.models.common import NoBody, NoQuery
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Route(Generic[Q, B]):
         problems: the codes of the refusals that this route adds to the common ones and to ``not_found``.
         media_type: of a success that is not JSON.
         multipart: the schema of a multipart body, for OpenAPI; the handler reads it.
+        access: who may.
     """
 
     method: str
@@ -74,6 +76,7 @@ class Route(Generic[Q, B]):
     problems: tuple[str, ...] = ()
     media_type: str = "application/json"
     multipart: Mapping[str, Any] | None = None
+    access: Access = Access.USER
 
     @property
     def tag(self) -> str:

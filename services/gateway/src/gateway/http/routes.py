@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.core.access import Access
 from gateway.http.models import documents, groups, jobs, rebuilds, search, sources, system, uploads
 from gateway.http.models.common import PageQuery
 from gateway.http.route import AnyRoute, Route
@@ -208,6 +209,7 @@ def _run_routes(on: RunHandlers) -> tuple[AnyRoute, ...]:
             status=202,
             answer=jobs.PruneDecided,
             problems=("nothing_held", "already_decided"),
+            access=Access.ADMIN,
         ),
         Route(
             "GET",
@@ -376,8 +378,16 @@ def _rebuild_routes(on: RebuildHandlers) -> tuple[AnyRoute, ...]:
             optional_body=True,
             status=202,
             answer=rebuilds.Rebuild,
+            access=Access.ADMIN,
         ),
-        Route("GET", "/reindex/{rebuild_id}", on.get, "How far a rebuild is", answer=rebuilds.Rebuild),
+        Route(
+            "GET",
+            "/reindex/{rebuild_id}",
+            on.get,
+            "How far a rebuild is",
+            answer=rebuilds.Rebuild,
+            access=Access.ADMIN,
+        ),
     )
 
 
@@ -405,6 +415,7 @@ def _system_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
             "List messages that could not be understood",
             query=system.DeadMessagesQuery,
             answer=system.DeadMessageList,
+            access=Access.OPERATOR,
         ),
         Route(
             "GET",
@@ -412,6 +423,7 @@ def _system_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
             on.dead_message,
             "Show a message that could not be understood",
             answer=system.DeadMessageDetail,
+            access=Access.OPERATOR,
         ),
     )
 
@@ -419,22 +431,39 @@ def _system_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
 def health_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
     """Paths outside of ``/v1`` that machines ask."""
     return (
-        Route("GET", "/healthz", on.healthz, "The process answers", answer=system.Health),
+        Route(
+            "GET",
+            "/healthz",
+            on.healthz,
+            "The process answers",
+            answer=system.Health,
+            access=Access.PUBLIC,
+        ),
         Route(
             "GET",
             "/readyz",
             on.readyz,
             "Work can be done; 503 with the same shape where not",
             answer=system.Ready,
+            access=Access.PUBLIC,
         ),
     )
 
 
 def description_routes(on: PageHandlers) -> tuple[AnyRoute, ...]:
     """What describes the API, and is not described by it."""
-    return (Route("GET", "/openapi.json", on.openapi, "The description of this API"),)
+    return (Route("GET", "/openapi.json", on.openapi, "The description of this API", access=Access.PUBLIC),)
 
 
 def page_routes(on: PageHandlers) -> tuple[AnyRoute, ...]:
     """What people see."""
-    return (Route("GET", "/", on.status, "How the installation is", media_type="text/html"),)
+    return (
+        Route(
+            "GET",
+            "/",
+            on.status,
+            "How the installation is",
+            media_type="text/html",
+            access=Access.OPTIONAL,
+        ),
+    )
