@@ -390,6 +390,10 @@ class Places(Protocol):
         """The tenants that are not deleted, by their names in Weaviate."""
         ...
 
+    async def known_slugs(self) -> set[str]:
+        """Those, and tenants that are being removed."""
+        ...
+
 
 class Strays(Protocol):
     """Tenants in Weaviate."""
