@@ -456,7 +456,7 @@ async def test_a_source_is_added_once(pipeline: Pipeline) -> None:
 
 
 async def test_the_window_is_bounded_and_some_of_it_is_kept_for_uploads(pipeline: Pipeline) -> None:
-    many = [f"https://site.test/{n}" for n in range(60)]
+    many = [f"https://site{n % 5}.test/{n}" for n in range(60)]
     await pipeline.add_site()
     (seed,) = await pipeline.work()
     await pipeline.store(pipeline.page(seed, "home", many))

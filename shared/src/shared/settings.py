@@ -292,6 +292,10 @@ class PipelineSettings(PostgresSettings):
     window_per_tenant: PositiveInt = Field(
         200, description="jobs of one tenant that are announced or running at once"
     )
+    window_slow_seconds: PositiveFloat = Field(
+        10.0,
+        description="seconds after which a job at work is slow: tenants that have one share three quarters of all slots",
+    )
     window_upload_slots: PositiveInt = Field(
         1, description="worker slots that crawls leave free for uploads by people"
     )
