@@ -1,0 +1,1 @@
+"""Measures how well search finds what people ask for: ``make search-quality``."""
