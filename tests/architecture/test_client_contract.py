@@ -110,7 +110,7 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.documents.content(ID)
     yield lambda: on.documents.chunks(ID, after=3)
     yield lambda: on.documents.activate(ID, ID)
-    yield lambda: on.search("q", mode="hybrid", alpha=0.5, filters=filters)
+    yield lambda: on.search("q", mode="hybrid", alpha=0.5, filters=filters, offset=1, neighbours=1)
     yield lambda: on.runs.list(status=JobStatus.FAILED, source_id=ID)
     yield lambda: on.runs.get(ID)
     yield lambda: anext(on.runs.events(ID))

@@ -348,8 +348,12 @@ class FakeGateway:
         return web.json_response(group, status=201)
 
     async def _search(self, request: web.Request) -> web.Response:
-        limit = (await request.json())["limit"]
-        return web.json_response({"items": self.hits[:limit], "took_ms": 12})
+        asked = await request.json()
+        offset = asked.get("offset", 0)
+        end = offset + asked["limit"]
+        return web.json_response(
+            {"items": self.hits[offset:end], "more": len(self.hits) > end, "took_ms": 12}
+        )
 
 
 def _event(name: str, data: Json, event_id: str) -> bytes:

@@ -114,6 +114,8 @@ class Client:
         mode: SearchMode = "hybrid",
         alpha: float | None = None,
         filters: SearchFilters | None = None,
+        offset: int = 0,
+        neighbours: int = 0,
     ) -> SearchAnswer:
         """Find chunks.
 
@@ -123,10 +125,16 @@ class Client:
             mode: hybrid, vector or keyword.
             alpha: of a hybrid search, 0 (keyword alone) to 1 (vector alone); the gateway's default if left out.
             filters: where to look.
+            offset: best hits that are passed over, 0 to 450.
+            neighbours: chunks before and after each hit that come with it, 0 to 3.
         """
         body: dict[str, Any] = {"query": query, "limit": limit, "mode": mode}
         if alpha is not None:
             body["alpha"] = alpha
+        if offset:
+            body["offset"] = offset
+        if neighbours:
+            body["neighbours"] = neighbours
         if filters is not None:
             body["filters"] = filters.model_dump(mode="json", exclude_none=True)
         return await self._transport.send(SearchAnswer, "POST", "/v1/search", body=body)

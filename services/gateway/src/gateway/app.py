@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -60,16 +61,20 @@ from shared.wiring import VERSION, begin, database, prune_limits, readiness, ser
 from shared.wiring_vectors import register_weaviate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from shared.lifecycle import Lifecycle
     from shared.observability.readiness import Readiness
     from shared.postgres.database import Database
     from shared.queue.ports import Publisher
-    from shared.vectors.port import VectorStore
+    from shared.vectors.port import SearchMode, VectorStore
 
 _log = structlog.get_logger(__name__)
 
 #: What closing connections may take after requests had their grace.
 _CLOSE_SECONDS: Final = 1.0
+#: What a search waits for, as its metrics name it.
+_STAGES: Final = {"postgres": "rows", "embedder": "embed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +262,8 @@ def _handlers(
                 vectors=parts.vectors,
                 reader=SearchReads(database=parts.postgres),
                 deadline_seconds=settings.search_deadline_seconds,
+                observe=_observe_search(settings.search_budget_seconds),
+                clock=monotonic,
             )
         ),
         runs=RunHandlers(
@@ -296,6 +303,16 @@ def _following(life: Lifecycle, settings: GatewaySettings, jobs: JobReads, syste
         ),
         stop=life.stop,
     )
+
+
+def _observe_search(budget_seconds: float) -> Callable[[SearchMode, Mapping[str, float]], None]:
+    metrics.SEARCH_BUDGET.set(budget_seconds)
+
+    def observe(mode: SearchMode, seconds: Mapping[str, float]) -> None:
+        stages = {_STAGES.get(spent_on, spent_on): spent for spent_on, spent in seconds.items()}
+        metrics.record_search(mode, stages, budget_seconds=budget_seconds)
+
+    return observe
 
 
 def _observe(route: str, method: str, status: int, seconds: float) -> None:

@@ -66,6 +66,9 @@ class GatewaySettings(
     query_cache_bytes: Annotated[int, Field(ge=0)] = Field(
         4_194_304, description="memory for remembered pieces of questions, in bytes"
     )
+    search_budget_seconds: PositiveFloat = Field(
+        0.5, description="seconds that a search should take at most; slower ones are counted, not refused"
+    )
     dispatch_pool_max: PositiveInt = Field(
         2, description="connections for announcing jobs, which looks at all tenants"
     )
@@ -77,6 +80,12 @@ class GatewaySettings(
             lambda table, document: table <= document,
             "upload_max_bytes",
             "the larger limit is checked before the type of a file is known",
+        )
+        self.require(
+            "search_budget_seconds",
+            lambda budget, deadline: budget <= deadline,
+            "search_deadline_seconds",
+            "a search that is ended before its budget is spent would never count as slow",
         )
         self.require(
             "events_poll_seconds",

@@ -215,6 +215,11 @@ class SearchReader(Protocol):
     ) -> list[EvidenceRow]:
         """Those of the objects that may be shown, all looked at in one statement."""
 
+    async def around(
+        self, tenant_id: UUID, places: Sequence[tuple[UUID, int]], reach: int
+    ) -> Mapping[tuple[UUID, int], Sequence[ChunkRow]]:
+        """By place (version and ordinal), the chunks up to ``reach`` before and after it; none of what is going."""
+
 
 class VectorSearch(Protocol):
     """Finds objects near a question."""

@@ -107,6 +107,19 @@ HTTP_DURATION = HistogramFamily(
     buckets=_REQUEST,
 )
 
+# Search
+SEARCH_DURATION = HistogramFamily(
+    "quern_search_duration_seconds",
+    "Searches by mode (hybrid, vector, keyword) and stage (embed, weaviate, rows, fold; total is all of it).",
+    "mode",
+    "stage",
+    buckets=_REQUEST,
+)
+SEARCHES_OVER_BUDGET = CounterFamily(
+    "quern_searches_over_budget_total", "Searches that took longer than QUERN_SEARCH_BUDGET_SECONDS.", "mode"
+)
+SEARCH_BUDGET = GaugeFamily("quern_search_budget_seconds", "QUERN_SEARCH_BUDGET_SECONDS.")
+
 # Capacity and housekeeping
 WORKER_SLOTS = GaugeFamily("quern_worker_slots", "Slots of this worker: busy, free.", "state")
 PARSER_PROCESSES = GaugeFamily(
@@ -143,6 +156,22 @@ def record_message(topic: str, channel: str, outcome: str) -> None:
 def record_publish(topic: str, outcome: str, count: int) -> None:
     """Count published messages; a ``shared.queue.ports.RecordPublish``."""
     PUBLISHED.inc(topic, outcome, amount=count)
+
+
+def record_search(mode: str, seconds: Mapping[str, float], *, budget_seconds: float) -> None:
+    """Count one search.
+
+    Args:
+        mode: of the search.
+        seconds: spent in each stage.
+        budget_seconds: more than that in all counts as over the budget.
+    """
+    for stage, spent in seconds.items():
+        SEARCH_DURATION.observe(spent, mode, stage)
+    total = sum(seconds.values())
+    SEARCH_DURATION.observe(total, mode, "total")
+    if total > budget_seconds:
+        SEARCHES_OVER_BUDGET.inc(mode)
 
 
 def record_task(task: str, seconds: float, changes: Mapping[str, int]) -> None:

@@ -24,6 +24,19 @@ WHERE o.state IN ('active', 'superseded')
   AND ($5::uuid[] IS NULL OR o.document_id = ANY ($5))
   AND ($6::text[] IS NULL OR d.language = ANY ($6));
 
+-- name: around
+-- What stands around chunks that may be shown, along the primary key of version_chunks. A version that was served
+-- stays as it is, so this is the text around the hit; of a source that has begun to go meanwhile nothing is told.
+SELECT hit.version_id, hit.ordinal AS of, vc.chunk_id, vc.ordinal, c.text, c.heading_path, vc.page, vc.row
+FROM unnest($2::uuid[], $3::int[]) AS hit (version_id, ordinal)
+JOIN document_versions v ON v.id = hit.version_id AND v.tenant_id = $1 AND v.activated_at IS NOT NULL
+JOIN documents d ON d.id = v.document_id
+JOIN sources s ON s.id = d.source_id AND s.status = 'live'
+JOIN version_chunks vc ON vc.version_id = hit.version_id AND vc.ordinal <> hit.ordinal
+    AND vc.ordinal BETWEEN hit.ordinal - $4::int AND hit.ordinal + $4::int
+JOIN chunks c ON c.id = vc.chunk_id
+ORDER BY hit.version_id, hit.ordinal, vc.ordinal;
+
 -- name: has_content
 -- Tells a tenant that has nothing yet from a Weaviate that lost everything.
 SELECT EXISTS (SELECT 1 FROM document_versions v WHERE v.tenant_id = $1 AND v.is_active AND v.chunk_count > 0);

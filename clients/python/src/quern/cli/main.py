@@ -132,6 +132,8 @@ def search(
     query: Annotated[str, typer.Argument(metavar="QUERY", show_default=False)],
     mode: Annotated[SearchMode, typer.Option(help="By words, by meaning, or both.")] = "hybrid",
     limit: Annotated[int, typer.Option(min=1, max=50, help="Hits at most.")] = 10,
+    offset: Annotated[int, typer.Option(min=0, max=450, help="Best hits that are passed over.")] = 0,
+    neighbours: Annotated[int, typer.Option(min=0, max=3, help="Passages around each hit.")] = 0,
     alpha: Annotated[
         float | None, typer.Option(min=0, max=1, help="Of hybrid: 0 words alone, 1 meaning alone.")
     ] = None,
@@ -148,6 +150,8 @@ def search(
         query=query,
         mode=mode,
         limit=limit,
+        offset=offset,
+        neighbours=neighbours,
         alpha=alpha,
         sources=source or (),
         groups=group or (),

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from quern.models.common import Model
 
@@ -78,8 +78,36 @@ class SearchFilters(BaseModel):
     languages: list[str] | None = None
 
 
+class Highlight(Model):
+    """A word of the question in a hit: ``hit.text[start:end]``."""
+
+    start: int
+    end: int
+
+
+class Duplicate(Model):
+    """A chunk of another document that says the same as a hit."""
+
+    chunk_id: UUID
+    document_id: UUID
+    source_id: UUID
+    url: str | None
+    title: str
+
+
+class Neighbours(Model):
+    """What stands before and after a hit, in reading order."""
+
+    before: list[Chunk]
+    after: list[Chunk]
+
+
 class Hit(Model):
-    """A chunk that was found; scores compare within one answer only."""
+    """A chunk that was found; scores compare within one answer only.
+
+    Attributes:
+        neighbours: None where they were not asked for, or could not be read in time.
+    """
 
     chunk_id: UUID
     text: str
@@ -91,10 +119,18 @@ class Hit(Model):
     document_id: UUID
     version_id: UUID
     ordinal: int
+    highlights: list[Highlight] = Field(default_factory=list)
+    duplicates: list[Duplicate] = Field(default_factory=list)
+    neighbours: Neighbours | None = None
 
 
 class SearchAnswer(Model):
-    """Hits, best first; none where there is no evidence."""
+    """Hits, best first; none where there is no evidence.
+
+    Attributes:
+        more: False where nothing follows these hits.
+    """
 
     items: list[Hit]
+    more: bool = False
     took_ms: float
