@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from result_consumer.usecases.batch_writer import BatchWriter
@@ -239,6 +240,18 @@ async def test_a_source_that_moved_is_found_in_its_new_group_alone(client: Clien
     assert (await found(source["group_id"]), await found(group["id"])) == ([PENGUINS], [])
     await client.call("PATCH", f"/v1/sources/{accepted.source_id}", json={"group_id": group["id"]})
     assert (await found(source["group_id"]), await found(group["id"])) == ([], [PENGUINS])
+
+
+async def test_the_time_of_searches_is_in_the_metrics(gateway: Gateway, client: Client, world: World) -> None:
+    await world.publish("animals.md", PENGUINS)
+    await search(client, "penguins", mode="hybrid")
+    async with aiohttp.ClientSession() as session, session.get(f"{gateway.admin_url}/metrics") as answer:
+        text = await answer.text()
+    for stage in ("embed", "weaviate", "rows", "fold", "total"):
+        of_stage = f'quern_search_duration_seconds_count{{mode="hybrid",stage="{stage}"}}'
+        [line] = [line for line in text.splitlines() if line.startswith(of_stage)]
+        assert float(line.rpartition(" ")[2]) >= 1
+    assert "quern_search_budget_seconds 0.5" in text
 
 
 async def test_words_of_the_question_are_marked_in_what_is_found(client: Client, world: World) -> None:

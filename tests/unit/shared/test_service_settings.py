@@ -45,6 +45,7 @@ def test_the_defaults_of_a_service_agree(service: type[Settings]) -> None:
         (GatewaySettings, {"EVENTS_POLL_SECONDS": "16", "EVENTS_HEARTBEAT_SECONDS": "15"}),
         (GatewaySettings, {"HTTP_IDLE_SECONDS": "61", "UPLOAD_MAX_SECONDS": "60"}),
         (GatewaySettings, {"UPLOADS_AT_ONCE": "21", "HTTP_REQUESTS_AT_ONCE": "20"}),
+        (GatewaySettings, {"SEARCH_BUDGET_SECONDS": "5", "SEARCH_DEADLINE_SECONDS": "4"}),
         (GatewaySettings, {"EVENTS_AT_ONCE": "40", "HTTP_REQUESTS_AT_ONCE": "40"}),
         (WorkerSettings, {"RESULT_PART_BYTES": "1001", "MAX_MSG_BYTES": "1000"}),
         (WorkerSettings, {"PAGE_TIMEOUT_SECONDS": "60", "MSG_TIMEOUT_SECONDS": "60"}),

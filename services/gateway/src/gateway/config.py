@@ -13,7 +13,7 @@ from shared.settings import (
     ServingSettings,
     WeaviateSettings,
 )
-from shared.settings_base import Port
+from shared.settings_base import Port, derived
 
 
 class GatewaySettings(
@@ -66,8 +66,10 @@ class GatewaySettings(
     query_cache_bytes: Annotated[int, Field(ge=0)] = Field(
         4_194_304, description="memory for remembered pieces of questions, in bytes"
     )
-    search_budget_seconds: PositiveFloat = Field(
-        0.5, description="seconds that a search should take at most; slower ones are counted, not refused"
+    search_budget_seconds: PositiveFloat = derived(
+        lambda values: min(0.5, values["search_deadline_seconds"]),
+        "0.5, at most QUERN_SEARCH_DEADLINE_SECONDS",
+        "seconds that a search should take at most; slower ones are counted, not refused",
     )
     dispatch_pool_max: PositiveInt = Field(
         2, description="connections for announcing jobs, which looks at all tenants"

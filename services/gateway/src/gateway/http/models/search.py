@@ -4,13 +4,14 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from gateway.http.models.common import Input, Output, Storable
 from gateway.http.models.documents import Chunk
 from gateway.usecases.search import MAX_OFFSET
 from shared.vectors.port import DEFAULT_ALPHA
 
-_ANSWER: Final = {
+_ANSWER: Final[JsonDict] = {
     "items": [
         {
             "chunk_id": "5f0c8a5e-9d0e-5b0e-8a55-0c1f3d4b7a10",
