@@ -27,6 +27,7 @@ from janitor.tasks.prune_pages import PrunePages
 from janitor.tasks.rebuild_index import RebuildIndex
 from janitor.tasks.reclaim_lost import ReclaimLost
 from janitor.tasks.remove_strays import RemoveStrays
+from janitor.tasks.remove_tenants import RemoveTenants
 from janitor.tasks.retry_dead_jobs import RetryDeadJobs
 from janitor.tasks.sweep_blobs import SweepBlobs
 from janitor.tasks.trim_versions import TrimVersions
@@ -55,6 +56,7 @@ from shared.postgres.upkeep_jobs import PostgresJobUpkeep
 from shared.postgres.upkeep_objects import PostgresObjectUpkeep
 from shared.postgres.upkeep_reclaims import PostgresReclaims
 from shared.postgres.upkeep_removal import PostgresRemoval
+from shared.postgres.upkeep_tenants import PostgresTenantRemoval
 from shared.postgres.upkeep_turns import PostgresTurns
 from shared.postgres.upkeep_watch import PostgresWatch
 from shared.queue.admin_http import stats_of
@@ -143,6 +145,13 @@ async def start(life: Lifecycle) -> None:
         **_audit_tasks(settings, postgres=postgres, vectors=vectors),
         **_content_tasks(settings, postgres=postgres, blobs=blobs),
         "delete_sources": DeleteSources(rows=PostgresRemoval(database=postgres), remover=remover, at_most=50),
+        "remove_tenants": RemoveTenants(
+            rows=PostgresTenantRemoval(database=postgres),
+            vectors=vectors,
+            at_most=20,
+            at_once=1000,
+            sources=200,
+        ),
     }
     for periodic in periodics(tasks, settings, turns):
         life.supervise(periodic.name, periodic.run(life.stop), patience_seconds=PATIENCE_SECONDS)

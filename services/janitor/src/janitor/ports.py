@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.postgres.upkeep_objects import Tombstone
     from shared.postgres.upkeep_reclaims import Reclaimed
     from shared.postgres.upkeep_removal import DeletingSource, OpenWork
+    from shared.postgres.upkeep_tenants import GoingTenant
     from shared.postgres.upkeep_watch import ChangedVersion, Remembered, Watch
     from shared.vectors.port import Entry, Mark
 
@@ -211,6 +212,42 @@ class SourceRows(Protocol):
         ...
 
     async def finish(self, source: DeletingSource) -> dict[str, int] | None:
+        """Say that it is gone, with the receipt."""
+        ...
+
+
+class TenantRows(Protocol):
+    """Tenants that were deleted."""
+
+    async def going(self, *, at_most: int) -> list[GoingTenant]:
+        """Those to be emptied, the oldest request first."""
+        ...
+
+    async def collections(self) -> list[str]:
+        """Every collection that it may have a place in."""
+        ...
+
+    async def live_sources(self, going: GoingTenant, *, at_most: int) -> list[UUID]:
+        """Its next sources that nobody has begun to remove."""
+        ...
+
+    async def delete_source(self, going: GoingTenant, source_id: UUID) -> None:
+        """Have one removed."""
+        ...
+
+    async def end_jobs(self, going: GoingTenant, *, at_most: int) -> int:
+        """Cancel the next jobs that are open still."""
+        ...
+
+    async def is_held(self, going: GoingTenant) -> bool:
+        """Whether something of it may still be in Weaviate, or arrive there."""
+        ...
+
+    async def remove_rows(self, going: GoingTenant, *, at_most: int) -> Counter[str]:
+        """Remove the next rows; nothing comes back when nothing is left."""
+        ...
+
+    async def finish(self, going: GoingTenant) -> bool:
         """Say that it is gone, with the receipt."""
         ...
 

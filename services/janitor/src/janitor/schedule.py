@@ -50,6 +50,7 @@ def times(settings: JanitorSettings) -> dict[str, Times]:
         "announce_again": Times(period_seconds=min(15.0, settings.announce_again_seconds / 2)),
         "reclaim_lost": Times(period_seconds=settings.reclaim_period_seconds, max_backoff_seconds=5.0),
         "delete_sources": delete,
+        "remove_tenants": delete,
         "delete_objects": delete,
         "expire_batches": upkeep,
         "discard_superseded": upkeep,

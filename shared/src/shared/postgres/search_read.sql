@@ -3,7 +3,8 @@
 SELECT now();
 
 -- name: visible
--- Which of these objects a search at T0 may show: active then, of a source that is live now, of this tenant.
+-- Which of these objects a search at T0 may show: active then, of a source that is live now, of this tenant,
+-- which is not deleted.
 -- The version is the one that was served at T0: a chunk that did not change belongs to several.
 SELECT o.object_id, o.chunk_id, c.text, c.heading_path, d.title, d.url, d.language, o.source_id, o.document_id,
        served.version_id, served.ordinal
@@ -19,6 +20,7 @@ JOIN LATERAL (
 ) served ON true
 CROSS JOIN LATERAL (SELECT served.title, served.url, served.language) d
 WHERE o.state IN ('active', 'superseded')
+  AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = $1 AND t.deleted_at IS NULL)
   AND o.activated_at <= $3 AND (o.superseded_at IS NULL OR o.superseded_at > $3)
   AND ($4::uuid[] IS NULL OR o.source_id = ANY ($4))
   AND ($5::uuid[] IS NULL OR o.document_id = ANY ($5))
