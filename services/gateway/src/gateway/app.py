@@ -26,6 +26,11 @@ from gateway.http.handlers.search import SearchHandlers
 from gateway.http.handlers.sources import SourceHandlers, default_settings
 from gateway.http.handlers.system import SystemHandlers
 from gateway.http.handlers.uploads import UploadHandlers
+from gateway.http.mcp.calling import Calling
+from gateway.http.mcp.endpoint import McpEndpoint, McpLimits, mcp_routes
+from gateway.http.mcp.resources import Resources
+from gateway.http.mcp.tools import Tools
+from gateway.http.mcp.tools import table as tool_table
 from gateway.http.models.uploads import UploadFields
 from gateway.http.principal import OneTenant
 from gateway.http.routes import Handlers, api_routes, description_routes, health_routes, page_routes
@@ -62,7 +67,9 @@ from shared.wiring_vectors import register_weaviate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
+    from gateway.http.mcp.bridge import AsgiApp
     from shared.lifecycle import Lifecycle
     from shared.observability.readiness import Readiness
     from shared.postgres.database import Database
@@ -204,9 +211,11 @@ def _front(life: Lifecycle, settings: GatewaySettings, parts: _Parts) -> Front:
     health = health_routes(handlers.system)
     api = openapi.document(routes, health, version=VERSION)
     pages = PageHandlers(system=system, operations=operations, jobs=jobs, api=api)
+    assistants = _assistants(settings, handlers)
+    life.on_stop(assistants.close)
     return Front(
         routes=(*routes, *description_routes(pages)),
-        pages=(*health, *page_routes(pages)),
+        pages=(*health, *page_routes(pages), *mcp_routes(assistants)),
         principal=OneTenant(),
         observe=_observe,
         max_body_bytes=settings.http_body_max_bytes,
@@ -313,6 +322,34 @@ def _observe_search(budget_seconds: float) -> Callable[[SearchMode, Mapping[str,
         metrics.record_search(mode, stages, budget_seconds=budget_seconds)
 
     return observe
+
+
+def _assistants(settings: GatewaySettings, handlers: Handlers) -> McpEndpoint:
+    tools = Tools(search=handlers.search, sources=handlers.sources, documents=handlers.documents)
+    calling = Calling(tool_table(tools), _observe_tool)
+
+    def load() -> AbstractAsyncContextManager[AsgiApp]:
+        from gateway.http.mcp.sdk import AssistantServer, serving  # noqa: PLC0415  (40 MB that not everybody needs)
+
+        server = AssistantServer(
+            calling=calling, documents=Resources(documents=handlers.documents), version=VERSION
+        )
+        return serving(server, max_body_bytes=settings.http_body_max_bytes)
+
+    return McpEndpoint(
+        load=load,
+        limits=McpLimits(
+            max_body_bytes=settings.http_body_max_bytes,
+            idle_seconds=settings.http_idle_seconds,
+            request_seconds=settings.mcp_request_seconds,
+            at_once=settings.mcp_requests_at_once,
+            allowed_origins=frozenset(settings.mcp_allowed_origins),
+        ),
+    )
+
+
+def _observe_tool(tool: str, outcome: str, seconds: float) -> None:
+    metrics.MCP_TOOL_DURATION.observe(seconds, tool, outcome)
 
 
 def _observe(route: str, method: str, status: int, seconds: float) -> None:

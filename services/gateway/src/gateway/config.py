@@ -13,7 +13,7 @@ from shared.settings import (
     ServingSettings,
     WeaviateSettings,
 )
-from shared.settings_base import Port, derived
+from shared.settings_base import Port, Words, derived
 
 
 class GatewaySettings(
@@ -60,6 +60,17 @@ class GatewaySettings(
         3600.0, description="seconds that one stream of events lives at most; the client comes back"
     )
     events_at_once: PositiveInt = Field(100, description="streams of events at once")
+    mcp_requests_at_once: PositiveInt = Field(
+        32, description="requests of assistants (MCP) that are answered at once; further ones get 503"
+    )
+    mcp_request_seconds: PositiveFloat = Field(
+        45.0, description="seconds that answering one request of an assistant (MCP) may take in all"
+    )
+    mcp_allowed_origins: Words = Field(
+        (),
+        description="values of the Origin header that requests of assistants (MCP) may carry, comma-separated; "
+        "assistants send none, and web pages must not get in",
+    )
     resolve_timeout_seconds: PositiveFloat = Field(
         5.0, description="seconds for finding the addresses of a host that is to be crawled"
     )
@@ -101,6 +112,13 @@ class GatewaySettings(
             "upload_max_seconds",
             "a client that stands still would be noticed after its upload is over",
         )
+        for part in ("search_deadline_seconds", "http_database_seconds"):
+            self.require(
+                part,
+                lambda dependency, request: dependency < request,
+                "mcp_request_seconds",
+                "a tool could not say which dependency does not answer",
+            )
         self.require(
             "uploads_at_once",
             lambda uploads, requests: uploads <= requests,

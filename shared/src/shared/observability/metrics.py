@@ -106,6 +106,13 @@ HTTP_DURATION = HistogramFamily(
     "status",
     buckets=_REQUEST,
 )
+MCP_TOOL_DURATION = HistogramFamily(
+    "quern_mcp_tool_duration_seconds",
+    "Calls of tools by assistants (MCP): ok, cancelled (the client has gone), or the code of a problem.",
+    "tool",
+    "outcome",
+    buckets=_REQUEST,
+)
 
 # Search
 SEARCH_DURATION = HistogramFamily(

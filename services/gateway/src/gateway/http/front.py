@@ -162,7 +162,7 @@ class Front:
         _require_plain_body(request)
         query = bind_query(route.query, request.query)
         body: BaseModel = NoBody()
-        if not route.multipart:
+        if not (route.multipart or route.reads_body):
             body = await bind_body(
                 route, request, max_bytes=self._max_body_bytes, idle_seconds=self._idle_seconds
             )

@@ -61,6 +61,7 @@ class Route(Generic[Q, B]):
         media_type: of a success that is not JSON.
         multipart: the schema of a multipart body, for OpenAPI; the handler reads it.
         access: who may.
+        reads_body: whether the handler reads a body of another form.
     """
 
     method: str
@@ -77,6 +78,7 @@ class Route(Generic[Q, B]):
     media_type: str = "application/json"
     multipart: Mapping[str, Any] | None = None
     access: Access = Access.USER
+    reads_body: bool = False
 
     @property
     def tag(self) -> str:
