@@ -277,7 +277,6 @@ async def test_other_types_of_jobs_are_unknown(client: Client, kind: str) -> Non
         ("GET", "/v1/audit"),
         ("POST", "/v1/sources/reembed"),
         ("GET", f"/v1/groups/{NOBODY}/preferences"),
-        ("POST", "/mcp"),
         ("GET", f"/v1/sources/{NOBODY}"),
         ("PATCH", f"/v1/sources/{NOBODY}"),
         ("DELETE", f"/v1/sources/{NOBODY}"),
