@@ -160,7 +160,7 @@ class Piece(Output):
     heading_path: list[str] = Field(description="The headings that it stands under, outermost first.")
     text: str
     page: int | None = Field(description="Of a PDF: the page that it stands on.")
-    row: int | None = Field(description="Of a table: its row.")
+    row: int | None = Field(description="Of a table: the first row in it.")
 
 
 class DocumentPart(_Part):
