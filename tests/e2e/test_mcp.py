@@ -48,15 +48,20 @@ async def test_an_assistant_finds_reads_and_can_cite(
         assert best["heading_path"][-1] == "Wrenches"
         assert best["source_id"] == source_id
         assert site.url("/") in told(result)
-        assert found == await quern.search(asked, source_ids=[source_id])
+        same = await quern.search(asked, source_ids=[source_id])
+        assert found == [{name: hit[name] for name in best} for hit in same]
         around = {"document_id": best["document_id"], "offset": best["ordinal"], "limit": 2}
         read = answered(await client.call_tool("read_document", around))
         assert read["items"][0]["text"] == best["text"]
         assert "oiled every two hundred kilometres" in read["items"][1]["text"]
         keyword = {"query": mark, "mode": "keyword", "limit": 2, "types": ["web"]}
-        assert len(answered(await client.call_tool("search", keyword))["items"]) == 2
+        first = answered(await client.call_tool("search", keyword | {"neighbours": 1}))
+        assert (len(first["items"]), first["next_offset"]) == (2, 2)
+        assert all(hit["neighbours"]["before"] or hit["neighbours"]["after"] for hit in first["items"])
+        rest = answered(await client.call_tool("search", keyword | {"offset": 2}))
+        assert (len(rest["items"]), rest["next_offset"]) == (1, None)
         nothing = await client.call_tool("search", {"query": f"no{mark}", "mode": "keyword"})
-        assert answered(nothing) == {"items": []}
+        assert answered(nothing) == {"items": [], "next_offset": None}
         assert "Nothing was found." in told(nothing)
     await quern.delete(source_id)
 

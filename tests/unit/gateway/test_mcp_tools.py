@@ -15,11 +15,12 @@ from pydantic import BaseModel, Field
 
 from gateway.http.mcp import texts
 from gateway.http.mcp.calling import Calling
-from gateway.http.mcp.models import DocumentPart, Passages, Piece
+from gateway.http.mcp.models import DocumentPart, Passage, Passages, Piece
 from gateway.http.mcp.schemas import of_arguments, of_result
 from gateway.http.mcp.tools import Tool, Tools, table
 from gateway.http.models.common import Input, NoBody, NoQuery
-from gateway.http.models.search import Hit
+from gateway.http.models.documents import Chunk
+from gateway.http.models.search import Duplicate, Neighbours
 from gateway.http.route import Call
 from shared.errors import DependencyUnavailableError
 from shared.postgres.intake_errors import NotFoundError
@@ -150,7 +151,7 @@ def test_schemas_are_plain_and_valid(known: Tool[Any, Any]) -> None:
     assert set(of_result(known.result)["properties"]) == set(known.result.model_fields)
 
 
-def hit(text: str, **changes: Any) -> Hit:
+def hit(text: str, **changes: Any) -> Passage:
     values: dict[str, Any] = {
         "chunk_id": an_id(1),
         "text": text,
@@ -162,19 +163,39 @@ def hit(text: str, **changes: Any) -> Hit:
         "document_id": an_id(3),
         "version_id": an_id(4),
         "ordinal": 7,
+        "duplicates": [],
+        "neighbours": None,
     }
-    return Hit(**(values | changes))
+    return Passage(**(values | changes))
 
 
 def test_a_hit_says_where_it_comes_from() -> None:
-    said = texts.passages(Passages(items=[hit("Take a wrench.")]))
+    said = texts.passages(Passages(items=[hit("Take a wrench.")], next_offset=None))
     assert "[1] Guide > Install > On Linux\nhttps://docs.example.org/guide\n" in said
     assert f"document_id: {an_id(3)}, ordinal: 7" in said
     assert "```text\nTake a wrench.\n```" in said
 
 
+def test_a_hit_stands_between_its_neighbours_and_names_its_copies() -> None:
+    def chunk(ordinal: int, text: str) -> Chunk:
+        return Chunk(chunk_id=an_id(9), ordinal=ordinal, text=text, heading_path=[], page=None, row=None)
+
+    copy = {"chunk_id": an_id(5), "document_id": an_id(6), "source_id": an_id(7), "title": "Copy"}
+    found = hit(
+        "seven",
+        neighbours=Neighbours(before=[chunk(6, "six")], after=[chunk(8, "eight")]),
+        duplicates=[Duplicate(**copy, url="https://b.test/"), Duplicate(**copy, url=None)],
+    )
+    said = texts.passages(Passages(items=[found], next_offset=10))
+    assert "```text\nsix\n\nseven\n\neight\n```" in said
+    assert "also in: https://b.test/, Copy\n" in said
+    assert said.endswith("go on with offset=10.")
+
+
 def test_no_hit_says_what_to_try() -> None:
-    assert texts.passages(Passages(items=[])).startswith("Nothing was found. Try other words")
+    assert texts.passages(Passages(items=[], next_offset=None)).startswith(
+        "Nothing was found. Try other words"
+    )
 
 
 @given(text=TEXT | st.text("`~\n ", max_size=60))
@@ -190,9 +211,9 @@ def test_no_text_gets_out_of_its_fences(text: str) -> None:
 @given(title=TEXT, url=st.none() | TEXT, path=st.lists(TEXT, max_size=3))
 def test_titles_and_addresses_stay_on_their_lines(title: str, url: str | None, path: list[str]) -> None:
     found = hit("quoted", title=title, url=url, heading_path=path)
-    lines = texts.passages(Passages(items=[found])).split("\n")
-    assert lines[-3:] == ["```text", "quoted", "```"]
-    assert len(lines) == 2 + 3 + 3
+    lines = texts.passages(Passages(items=[found], next_offset=None)).split("\n")
+    assert lines[-5:] == ["```text", "quoted", "```", "", "This is the end."]
+    assert len(lines) == 2 + 3 + 3 + 2
     assert not [line for line in lines if line.splitlines() not in ([line], [])]
 
 

@@ -8,8 +8,9 @@ from pydantic import Field, StringConstraints
 from gateway.core.sources import SourceStatus
 from gateway.http.models.common import MAX_OFFSET, Input, Output, SearchedText, Storable, Time
 from gateway.http.models.documents import DocumentStatus
-from gateway.http.models.search import Hit, Ids, Language
+from gateway.http.models.search import Duplicate, Ids, Language, Neighbours
 from gateway.http.models.sources import SourceType
+from gateway.usecases.search import MAX_OFFSET as MAX_HIT_OFFSET
 
 DEFAULT_ITEMS = 20
 MAX_ITEMS = 100
@@ -30,6 +31,18 @@ class SearchArguments(Input):
         " should hold."
     )
     limit: int = Field(10, ge=1, le=50, description="How many passages at most.")
+    offset: int = Field(
+        0,
+        ge=0,
+        le=MAX_HIT_OFFSET,
+        description="How many of the best to pass over: the next_offset of an earlier answer.",
+    )
+    neighbours: int = Field(
+        0,
+        ge=0,
+        le=3,
+        description="How many pieces before and after each passage come with it, where passages alone say too little.",
+    )
     mode: Literal["hybrid", "vector", "keyword"] = Field(
         "hybrid",
         description="hybrid is right for most questions; keyword finds exact words such as identifiers and error"
@@ -103,10 +116,30 @@ class ReadDocumentArguments(Input):
     )
 
 
+class Passage(Output):
+    """A piece of a document that was found."""
+
+    text: str
+    title: str
+    url: str | None = Field(description="Null for an uploaded file.")
+    heading_path: list[str] = Field(description="The headings that it stands under, outermost first.")
+    document_id: UUID
+    ordinal: int = Field(
+        description="Its number among the pieces of the document: the offset of read_document."
+    )
+    source_id: UUID
+    version_id: UUID
+    chunk_id: UUID
+    score: float = Field(description="Higher is better; comparable within one answer only.")
+    duplicates: list[Duplicate] = Field(description="Other documents that say the same.")
+    neighbours: Neighbours | None = Field(description="What stands before and after it, where asked for.")
+
+
 class Passages(Output):
     """What was found, best first."""
 
-    items: list[Hit] = Field(description="Best first; none where there is no evidence.")
+    items: list[Passage] = Field(description="Best first; none where there is no evidence.")
+    next_offset: int | None = Field(description="The offset to go on with; null at the end.")
 
 
 class KnownSource(Output):

@@ -13,6 +13,7 @@ from gateway.http.models.documents import ChunksQuery, DocumentsQuery
 from gateway.http.models.search import SearchFilters, SearchInput
 from gateway.http.models.sources import SourcesQuery
 from gateway.http.route import Call
+from gateway.usecases.search import MAX_OFFSET as MAX_HIT_OFFSET
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,12 +67,15 @@ class Tools:
 
     async def search(self, call: AnyCall, given: models.SearchArguments) -> models.Passages:
         """As POST /v1/search."""
-        asked = given.model_dump(include={"query", "limit", "mode"})
+        asked = given.model_dump(include={"query", "limit", "offset", "neighbours", "mode"})
         filters = SearchFilters(
             **given.model_dump(include=set(SearchFilters.model_fields), exclude_none=True)
         )
         found = await self._search.search(_call(call, NoQuery(), SearchInput(**asked, filters=filters)))
-        return models.Passages(items=found.items)
+        items = [models.Passage.model_validate(item) for item in found.items]
+        following = given.offset + len(items)
+        more = found.more and items and following <= MAX_HIT_OFFSET
+        return models.Passages(items=items, next_offset=following if more else None)
 
     async def list_sources(self, call: AnyCall, given: models.ListSourcesArguments) -> models.KnownSources:
         """As GET /v1/sources."""
