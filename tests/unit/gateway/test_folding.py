@@ -1,20 +1,27 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.folding import MOST, Text, fold
+from gateway.core.folding import MOST, Fold, Folder, Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WORDS = [f"word{chr(97 + number // 26)}{chr(97 + number % 26)}".replace("word", "w") for number in range(300)]
 LONG = " ".join(WORDS[:100])
+
+
+def fold(hits: Sequence[tuple[Text, int]]) -> list[Fold[int]]:
+    folder = Folder[int]()
+    for text, hit in hits:
+        folder.add(text, hit)
+    return folder.folds
 
 
 def folded(*texts: str | Text) -> list[list[int]]:
@@ -89,8 +96,21 @@ def test_every_hit_is_told_once_and_the_best_ones_stay_in_order(hits: Sequence[t
         assert len(set(documents)) == len(documents)
 
 
-def test_a_thousand_hits_are_folded_in_a_moment() -> None:
-    texts = [changed(LONG, every=3 + number % 90) for number in range(1_000)]
-    started = perf_counter()
-    fold([(Text(number, "", text), number) for number, text in enumerate(texts)])
-    assert perf_counter() - started < 5
+def seconds(texts: Sequence[Text]) -> float:
+    started = process_time()
+    fold([(text, number) for number, text in enumerate(texts)])
+    return process_time() - started
+
+
+@pytest.mark.parametrize("kind", ["figures", "one document", "unlike"])
+def test_a_crowd_that_is_alike_but_not_folded_costs_no_more_than_any_other(kind: str) -> None:
+    def crowd(size: int) -> list[Text]:
+        if kind == "figures":
+            return [Text(number, "", f"{LONG} {number}") for number in range(size)]
+        if kind == "one document":
+            return [Text("one", "", f"{LONG} w{chr(97 + number % 26)}") for number in range(size)]
+        return [Text(number, "", changed(LONG, every=4 + number % 8)) for number in range(size)]
+
+    # Eight times as many would take 64 times as long if each were compared with all before it.
+    small, large = min(seconds(crowd(250)) for _ in range(3)), seconds(crowd(2_000))
+    assert large < 24 * small + 0.05

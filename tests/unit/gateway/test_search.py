@@ -337,3 +337,21 @@ async def test_a_search_that_fails_tells_its_time_too() -> None:
         await find(searching(FakeVectors(1, VectorsUnavailableError("down")), FakeReader({0}), ticks=ticks))
     [(_, seconds)] = ticks.told
     assert seconds == {"postgres": 1.0, "embedder": 1.0, "weaviate": 1.0}
+
+
+async def test_a_long_fold_lets_others_go_on_and_ends_in_time_with_what_is_folded() -> None:
+    reader = twins(*((number, f"Words of document {number}.") for number in range(900)))
+    question = replace(QUESTION, limit=50, offset=400)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    found = await numbers(searching(FakeVectors(910), reader), question)
+    beside.cancel()
+    assert found == [*range(400, 450)]
+    assert turns > 8

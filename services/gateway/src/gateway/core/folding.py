@@ -1,7 +1,8 @@
 """Hits of other documents that say the same become one. Pure.
 
 Equal after normalising (case, spaces, punctuation), or nearly: the Jaccard similarity of their shingles, pairs of
-words (Broder, "On the resemblance and containment of documents", 1997), computed exactly, since there are few hits.
+words (Broder, "On the resemblance and containment of documents", 1997). It is computed exactly, for those that share some
+of their lowest shingles (a bottom-k sketch, ibid.): what a hit costs does not grow with the number of hits before it.
 
 What must not be folded, because it would hide an answer: texts that differ in a figure or a negation; short texts below different
 headings, which say what they are about; pieces of one document, which are different places.
@@ -12,15 +13,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from zlib import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
 _words: Final = re.compile(r"[^\W_]+").findall
-#: Figures, and what turns a sentence round: one of them makes another statement.
-_telling: Final = re.compile(r".*\d|(?:no|not|never|none|without|cannot|nicht|kein|keine|nie|ohne)$").match
-_SHINGLE: Final = 2
+#: What turns a sentence round: one of them makes another statement, as a figure does.
+_NEGATIONS: Final = frozenset(
+    ["no", "not", "never", "none", "without", "cannot", "nicht", "kein", "keine", "nie", "ohne"]
+)
+#: Of texts that are alike one without any of these in common is one in 10^16.
+_MARKS: Final = 24
+#: Hits that one is compared with at most.
+_COMPARED: Final = 32
 #: About one word in twenty may differ.
 _ALIKE: Final = 0.8
 #: Fewer words than that are about what their heading says.
@@ -55,33 +63,41 @@ class Fold(Generic[T]):
     duplicates: list[T] = field(default_factory=list)
 
 
-def fold(hits: Sequence[tuple[Text, T]]) -> list[Fold[T]]:
-    """Fold hits that come best first.
-
-    Whether a hit stands for itself depends on those before it alone: more hits never change what the first ones came to.
-    """
-    folder = _Folder[T]()
-    for text, hit in hits:
-        folder.add(text, hit)
-    return folder.folds
-
-
 @dataclass(frozen=True, slots=True)
 class _Print:
-    """What is left of a text for comparing."""
+    """What is left of a text for comparing.
+
+    Attributes:
+        key: equal for equal texts.
+        shingles: a number for each.
+        marks: what alike texts have in common: some of the lowest shingles, with all that tells (figures, negations).
+    """
 
     key: Hashable
-    shingles: frozenset[tuple[str, ...]]
-    telling: tuple[str, ...]
+    shingles: frozenset[int]
+    marks: Sequence[Hashable]
+
+    def is_like(self, other: _Print) -> bool:
+        """Whether two texts that have a mark in common are nearly equal."""
+        common = len(self.shingles & other.shingles)
+        return common >= _ALIKE * (len(self.shingles) + len(other.shingles) - common)
 
 
-class _Folder(Generic[T]):
+class Folder(Generic[T]):
+    """Folds hits that come best first.
+
+    Whether a hit stands for itself depends on those before it alone: more hits never change what the first ones came to.
+
+    Attributes:
+        folds: of the hits until now, best first.
+    """
+
     def __init__(self) -> None:
         self.folds: list[Fold[T]] = []
         self._documents: list[set[Hashable]] = []
         self._prints: list[_Print] = []
         self._equal: dict[Hashable, list[int]] = {}
-        self._having: dict[tuple[str, ...], list[int]] = {}
+        self._marked: dict[Hashable, list[int]] = {}
 
     def add(self, text: Text, hit: T) -> None:
         """Put a hit to the first one that says the same in another document, else let it stand for itself."""
@@ -101,18 +117,17 @@ class _Folder(Generic[T]):
         self.folds.append(Fold(hit))
         self._documents.append({text.document})
         self._prints.append(known)
-        self._equal.setdefault(known.key, []).append(number)
-        for shingle in known.shingles:
-            self._having.setdefault(shingle, []).append(number)
+        for place, key in ((self._equal, known.key), *((self._marked, mark) for mark in known.marks)):
+            having = place.setdefault(key, [])
+            if len(having) < _COMPARED:
+                having.append(number)
 
     def _alike(self, known: _Print) -> Iterator[int]:
         """Those that say the same, equal ones first."""
         yield from self._equal.get(known.key, ())
-        shared = Counter(number for shingle in known.shingles for number in self._having.get(shingle, ()))
-        for number, common in sorted(shared.items()):
-            other = self._prints[number]
-            either = len(known.shingles) + len(other.shingles) - common
-            if common >= _ALIKE * either and known.telling == other.telling:
+        shared = Counter(number for mark in known.marks for number in self._marked.get(mark, ()))
+        for number, _ in shared.most_common(_COMPARED):
+            if known.is_like(self._prints[number]):
                 yield number
 
 
@@ -122,5 +137,12 @@ def _print(text: Text) -> _Print:
     heading = tuple(_words(text.heading.lower())) if short else ()
     # A text without words (signs, a picture) is equal to itself alone.
     key = (heading, tuple(words) or text.text)
-    shingles = () if short else zip(*(words[start:] for start in range(_SHINGLE)), strict=False)
-    return _Print(key, frozenset(shingles), tuple(sorted(filter(_telling, words))))
+    shingles = frozenset(() if short else _shingles(words))
+    telling = tuple(sorted(word for word in words if word in _NEGATIONS or not word.isalpha()))
+    return _Print(key, shingles, [(telling, shingle) for shingle in sorted(shingles)[:_MARKS]])
+
+
+def _shingles(words: Sequence[str]) -> Iterator[int]:
+    """A number for each pair of neighbours; two odd factors (of xxHash) spread them, so that the lowest are any."""
+    codes = [crc32(word.encode()) for word in words]
+    return ((one * 0x9E3779B1 ^ two * 0x85EBCA77) & 0xFFFFFFFF for one, two in pairwise(codes))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.folding import Fold, Text, fold
+from gateway.core.folding import Fold, Folder, Text
 from gateway.core.highlights import highlights, terms
 from shared.errors import DependencyUnavailableError
 from shared.vectors.errors import CollectionMissingError, TenantMissingError
@@ -32,6 +32,8 @@ MAX_OFFSET: Final = 450
 
 #: How many objects are asked for first: twice what is wanted, since some may be staged, superseded or folded.
 _SPARE: Final = 10
+#: Some 20 ms of work between two looks at other requests.
+_FOLDED_AT_ONCE: Final = 100
 #: Asking for more ends here, whatever is hidden: a search shall not read a whole index.
 _MOST: Final = min(2_000, MAX_RESULTS)
 
@@ -128,20 +130,25 @@ class _Search:
 
 
 class _Way:
-    """How far a search has come: what it waits for, since when, and what is known already."""
+    """How far a search has come: what its time is spent on, since when, and what is known already."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.awaits = "postgres"
+        self.stage = "postgres"
         self.search: _Search | None = None
         self.seconds: dict[str, float] = defaultdict(float)
         self._clock = clock
         self._since = clock()
 
-    def go_to(self, dependency: str) -> None:
-        """Wait for another one from now on."""
+    @property
+    def awaits(self) -> str:
+        """The dependency that it waits for, or that it waited for last."""
+        return "postgres" if self.stage == "fold" else self.stage
+
+    def go_to(self, stage: str) -> None:
+        """Spend the time on something else from now on."""
         now = self._clock()
-        self.seconds[self.awaits] += now - self._since
-        self.awaits, self._since = dependency, now
+        self.seconds[self.stage] += now - self._since
+        self.stage, self._since = stage, now
 
 
 class Search:
@@ -227,7 +234,7 @@ class Search:
             # All hits are looked at again in one statement: each document is seen whole, at one version.
             found = await self._visible(search, hits)
             way.go_to("fold")
-            search.folds = fold([(_text(each.evidence), each) for each in found])
+            await _fold(found, search)
             # Hits that were folded leave room: more are asked for, as where some may not be shown.
             search.more = len(hits) >= asked and asked < _MOST
             if len(search.folds) >= wanted or not search.more:
@@ -292,6 +299,16 @@ def best(hits: Sequence[Hit], rows: Sequence[EvidenceRow]) -> list[Found]:
         if row is not None:
             found.setdefault(row.chunk_id, Found(row, hit.score))
     return list(found.values())
+
+
+async def _fold(found: Sequence[Found], search: _Search) -> None:
+    """Fold what was found, and let other requests go on in between."""
+    folder = Folder[Found]()
+    search.folds = folder.folds
+    for number, each in enumerate(found, start=1):
+        folder.add(_text(each.evidence), each)
+        if number % _FOLDED_AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 def _text(row: EvidenceRow) -> Text:
