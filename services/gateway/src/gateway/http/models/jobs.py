@@ -47,7 +47,7 @@ class FailedQuery(PageQuery):
     """Which failed units of work."""
 
     handler: Handler | None = None
-    error_code: Text | None = Field(None, min_length=1, max_length=100)
+    error_code: Text | None = Field(None, min_length=1, max_length=100, examples=["timeout"])
 
 
 class StartJob(Input):

@@ -107,7 +107,9 @@ class SourcesQuery(PageQuery):
     type: SourceType | None = None
     status: SourceStatus | None = None
     group_id: UUID | None = None
-    q: SearchedText | None = Field(None, description="A part of the name, URL or file name.")
+    q: SearchedText | None = Field(
+        None, description="A part of the name, URL or file name.", examples=["handbook"]
+    )
 
 
 class PagesQuery(PageQuery):

@@ -78,7 +78,7 @@ class Ledger(Output):
 class DeadMessagesQuery(PageQuery):
     """Which messages that could not be understood."""
 
-    topic: Text | None = Field(None, min_length=1, max_length=64)
+    topic: Text | None = Field(None, min_length=1, max_length=64, examples=["ingest.task"])
 
 
 class DeadMessage(Output):

@@ -37,6 +37,7 @@ FORM: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["file"],
     "additionalProperties": False,
+    "examples": [{"file": "prices.csv", "title": "Price list", "version_label": "2026-03"}],
     "properties": {
         "file": {"type": "string", "contentMediaType": "application/octet-stream"},
         "group_id": {"type": "string", "format": "uuid"},
