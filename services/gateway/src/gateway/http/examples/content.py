@@ -1,11 +1,11 @@
-"""Examples of documents, groups and search."""
+"""Examples of documents and groups."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.http.examples import story
-from gateway.http.models import documents, groups, search
+from gateway.http.models import documents, groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,27 +51,4 @@ EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
     },
     groups.GroupInput: {"name": "Manuals"},
     groups.Group: {"id": story.GROUP, "name": "Manuals", "sources": 2, "created_at": story.BEGAN},
-    search.SearchInput: {
-        "query": "How do I install it?",
-        "limit": 5,
-        "mode": "hybrid",
-        "filters": {"group_ids": [story.GROUP], "languages": ["en"]},
-    },
-    search.SearchAnswer: {
-        "items": [
-            {
-                "chunk_id": story.CHUNK,
-                "text": "Run `make setup`, then `make up`. Both can be repeated at any time.",
-                "score": 0.87,
-                "title": "Installation",
-                "url": story.PAGE_URL,
-                "heading_path": ["Installation"],
-                "source_id": story.SOURCE,
-                "document_id": story.DOCUMENT,
-                "version_id": story.VERSION,
-                "ordinal": 0,
-            },
-        ],
-        "took_ms": 23,
-    },
 }

@@ -1,14 +1,15 @@
 """Shapes of jobs and runs."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from gateway.core.runs import Progress as CoreProgress
 from gateway.core.runs import WaitingFor, eta_seconds, progress_of, waiting_for
 from gateway.core.sources import without_secrets
-from gateway.http.models.common import Input, Json, Number, Output, Page, PageQuery, Text, Time
+from gateway.http.models.common import Input, Json, Number, Output, Page, PageQuery, Text, Time, Whole
 from shared.states import Handler, JobStatus, PruneState
 
 if TYPE_CHECKING:
@@ -59,7 +60,11 @@ class StartJob(Input):
         }
     )
 
-    type: Text = Field(description="crawler", max_length=100)
+    type: Text = Field(
+        description="What kind of job; any other is refused as `unknown_job_type`.",
+        max_length=100,
+        json_schema_extra={"enum": ["crawler"]},
+    )
     payload: Json = Field(description="Of a crawler: url, and depth (how many links from it, 2 if left out).")
 
 
@@ -67,7 +72,7 @@ class CrawlerPayload(Input):
     """The payload of a crawler job."""
 
     url: Text = Field(min_length=1, max_length=4096)
-    depth: int | None = Field(None, ge=0, le=100)
+    depth: Whole | None = Field(None, ge=0, le=100)
 
 
 class CopyJob(Input):
@@ -82,23 +87,30 @@ class CopiedCrawl(Input):
     """What may be replaced in a copy of a crawl."""
 
     url: Text | None = Field(None, min_length=1, max_length=4096)
-    depth: int | None = Field(None, ge=0, le=100)
+    depth: Whole | None = Field(None, ge=0, le=100)
 
 
 class RetryMany(Input):
     """Which failed jobs to retry: exactly one of these."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"error_code": "timeout"}, {"all": True}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"error_code": "timeout"}, {"all": True}],
+            "minProperties": 1,
+            "maxProperties": 1,
+        }
+    )
 
-    ids: list[UUID] | None = Field(None, min_length=1, max_length=1000)
-    error_code: Text | None = Field(None, min_length=1, max_length=100)
-    all: Literal[True] | None = None
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | SkipJsonSchema[None] = None
+    error_code: Annotated[Text, Field(min_length=1, max_length=100)] | SkipJsonSchema[None] = None
+    all: Literal[True] | SkipJsonSchema[None] = None
 
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if sum(value is not None for value in (self.ids, self.error_code, self.all)) != 1:
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        if isinstance(value, dict) and (len(value) != 1 or None in value.values()):
             raise ValueError("give exactly one of ids, error_code and all")
-        return self
+        return value
 
 
 class PrunesQuery(PageQuery):
