@@ -48,10 +48,9 @@ async def seeded(gateway: Gateway) -> None:
     """Something to list, show and refuse: sources, runs, a document that waits, and a job that was cancelled."""
     client = gateway.client
     group = await client.post("/v1/groups", {"name": "first"}, status=201)
-    for number in range(3):
-        site = {"type": "web", "url": f"http://127.0.0.1:1/{number}/", "group_id": group["id"]}
-        run = (await client.post("/v1/sources", site, status=201))["run"]
-    await client.post(f"/v1/jobs/{run['id']}/cancel", status=202)
+    sites = [{"type": "web", "url": f"http://127.0.0.1:1/{n}/", "group_id": group["id"]} for n in range(3)]
+    first, *_ = [(await client.post("/v1/sources", site, status=201))["run"]["id"] for site in sites]
+    await client.post(f"/v1/jobs/{first}/cancel", status=202)
 
 
 async def tried(gateway: Gateway, phases: str, examples: int, folder: Path) -> tuple[int, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.http.examples import story
 from gateway.http.models import rebuilds, system
+from shared.contracts.topics import INGEST_TASK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _UP: Final[dict[str, Any]] = {"status": "up", "detail": "", "since": story.BEGAN}
 _DEAD: Final[dict[str, Any]] = {
     "id": story.MESSAGE,
-    "topic": "ingest.task",
+    "topic": INGEST_TASK.name,
     "channel": "worker",
     "message_id": "0c1a2b3c4d5e6f70",
     "reason": "The message is not JSON.",
@@ -46,7 +47,7 @@ EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
             "janitor": {**_UP, "detail": "1 at work"},
         },
         "queues": [
-            {"topic": "ingest.task", "channel": "worker", "depth": 3, "in_flight": 2, "deferred": 0},
+            {"topic": INGEST_TASK.name, "channel": "worker", "depth": 3, "in_flight": 2, "deferred": 0},
         ],
         "versions": {"quern": "0.1.0", "python": "3.11.7", "postgres": "18.1"},
     },

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from gateway.core.runs import Progress as CoreProgress
 from gateway.core.runs import WaitingFor, eta_seconds, progress_of, waiting_for
@@ -90,20 +89,20 @@ class CopiedCrawl(Input):
     depth: Whole | None = Field(None, ge=0, le=100)
 
 
+def _exactly_one(schema: Json) -> None:
+    for name, field in schema["properties"].items():
+        schema["properties"][name] = {"title": field["title"], **field["anyOf"][0]}
+    schema |= {"minProperties": 1, "maxProperties": 1, "examples": [{"error_code": "timeout"}, {"all": True}]}
+
+
 class RetryMany(Input):
     """Which failed jobs to retry: exactly one of these."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"error_code": "timeout"}, {"all": True}],
-            "minProperties": 1,
-            "maxProperties": 1,
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=_exactly_one)
 
-    ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | SkipJsonSchema[None] = None
-    error_code: Annotated[Text, Field(min_length=1, max_length=100)] | SkipJsonSchema[None] = None
-    all: Literal[True] | SkipJsonSchema[None] = None
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
+    error_code: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
+    all: Literal[True] | None = None
 
     @model_validator(mode="before")
     @classmethod
