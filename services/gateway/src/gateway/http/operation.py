@@ -166,7 +166,8 @@ def _failures(path: str, route: AnyRoute, schemas: Schemas) -> dict[str, Any]:
 def _codes(path: str, route: AnyRoute) -> list[str]:
     """What can happen to this route for what it is: who may, what it takes."""
     found = []
-    if "{" in path or any(name.endswith("_id") for name in route.body.model_fields):
+    fields = [*route.body.model_fields, *(route.multipart or {}).get("properties", ())]
+    if "{" in path or any(name.endswith("_id") for name in fields):
         found.append("not_found")
     if route.access not in _UNPROTECTED:
         found.append("unauthenticated")
