@@ -14,7 +14,7 @@ CREATE INDEX sources_by_type ON sources (tenant_id, type, created_at DESC, id DE
 -- GET /v1/sources/{id}/pages, last fetched first.
 CREATE INDEX crawl_pages_listed ON crawl_pages (source_id, fetched_at DESC NULLS LAST, url_key);
 
--- The principal is looked up once in a statement and not once for each row: counting what a tenant has took four times
+-- The principal is looked up once in a statement and not once for each row: counting what a tenant has took three times
 -- as long. A function's call is inlined into the scan and repeated there; a scalar subquery is not (an InitPlan).
 CREATE FUNCTION quern_principal() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT nullif(nullif(current_setting('quern.tenant_id', true), '*'), '')::uuid $$;
