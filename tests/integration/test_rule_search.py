@@ -101,8 +101,9 @@ async def test_around_a_chunk_stand_those_of_its_version_and_nothing_of_what_goe
     assert await around(other) == []
     # Not even to a principal that may see all tenants.
     sql = queries("search_read")["around"]
-    assert await pipeline.rows(sql, other, [place[0]], [place[1]], 1) == []
-    assert len(await pipeline.rows(sql, DEFAULT_TENANT, [place[0]], [place[1]], 1)) == 2
+    named = ([place[0]] * 2, [place[1]] * 2, [place[1] - 1, place[1] + 1])
+    assert await pipeline.rows(sql, other, *named) == []
+    assert len(await pipeline.rows(sql, DEFAULT_TENANT, *named)) == 2
     await pipeline.intake.delete_source(caller=CALLER, source_id=source_id, force=False)
     assert await around(DEFAULT_TENANT) == []
 
@@ -125,3 +126,17 @@ async def test_nothing_of_a_tenant_is_shown_to_another(pipeline: Pipeline) -> No
     ids = [row["object_id"] for row in await pipeline.rows("SELECT object_id FROM objects")]
 
     assert await pipeline.rows(queries("search_read")["visible"], new_id(), ids, at, None, None, None) == []
+
+
+async def test_what_stands_around_is_read_by_its_place_and_not_by_its_version(pipeline: Pipeline) -> None:
+    version_id = new_id()
+    # As the gateway asks: row-level security stands between a query and its indexes.
+    async with pipeline.database.transaction() as connection:
+        # The tables are small here: what counts is that an index can answer it, to the ordinal.
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        sql = "EXPLAIN " + queries("search_read")["around"]
+        rows = await connection.fetch(sql, DEFAULT_TENANT, [version_id], [5], [6])
+    plan = [row[0].strip() for row in rows]
+    at = next(number for number, line in enumerate(plan) if "version_chunks_pkey" in line)
+    assert plan[at + 1].startswith("Index Cond: ((version_id = ")
+    assert "(ordinal = " in plan[at + 1]

@@ -27,17 +27,17 @@ WHERE o.state IN ('active', 'superseded')
   AND ($6::text[] IS NULL OR d.language = ANY ($6));
 
 -- name: around
--- What stands around chunks that may be shown, along the primary key of version_chunks. A version that was served
+-- What stands around chunks that may be shown, by the primary key of version_chunks: each place is named, because a range
+-- that is computed here would be looked at after row-level security, chunk by chunk of the whole version. A version that was served
 -- stays as it is, so this is the text around the hit; of a source that has begun to go meanwhile nothing is told.
-SELECT hit.version_id, hit.ordinal AS of, vc.chunk_id, vc.ordinal, c.text, c.heading_path, vc.page, vc.row
-FROM unnest($2::uuid[], $3::int[]) AS hit (version_id, ordinal)
-JOIN document_versions v ON v.id = hit.version_id AND v.tenant_id = $1 AND v.activated_at IS NOT NULL
+SELECT near.version_id, near.of, vc.chunk_id, vc.ordinal, c.text, c.heading_path, vc.page, vc.row
+FROM unnest($2::uuid[], $3::int[], $4::int[]) AS near (version_id, of, ordinal)
+JOIN document_versions v ON v.id = near.version_id AND v.tenant_id = $1 AND v.activated_at IS NOT NULL
 JOIN documents d ON d.id = v.document_id
 JOIN sources s ON s.id = d.source_id AND s.status = 'live'
-JOIN version_chunks vc ON vc.version_id = hit.version_id AND vc.ordinal <> hit.ordinal
-    AND vc.ordinal BETWEEN hit.ordinal - $4::int AND hit.ordinal + $4::int
+JOIN version_chunks vc ON vc.version_id = near.version_id AND vc.ordinal = near.ordinal
 JOIN chunks c ON c.id = vc.chunk_id
-ORDER BY hit.version_id, hit.ordinal, vc.ordinal;
+ORDER BY near.version_id, near.of, vc.ordinal;
 
 -- name: has_content
 -- Tells a tenant that has nothing yet from a Weaviate that lost everything.

@@ -93,12 +93,18 @@ class SearchReads:
             places: version and ordinal of each chunk, as :meth:`visible` told them.
             reach: chunks before and after.
         """
-        versions, ordinals = [place[0] for place in places], [place[1] for place in places]
+        near = [
+            (version_id, of, ordinal)
+            for version_id, of in places
+            for ordinal in range(max(0, of - reach), of + reach + 1)
+            if ordinal != of
+        ]
+        versions, ofs, ordinals = ([each[part] for each in near] for part in range(3))
 
         async def work(connection: Connection) -> dict[tuple[UUID, int], list[ChunkRow]]:
             found: dict[tuple[UUID, int], list[ChunkRow]] = defaultdict(list)
             sql = queries("search_read")["around"]
-            for row in await connection.fetch(sql, tenant_id, versions, ordinals, reach):
+            for row in await connection.fetch(sql, tenant_id, versions, ofs, ordinals):
                 chunk = dict(row)
                 found[chunk.pop("version_id"), chunk.pop("of")].append(ChunkRow(**chunk))
             return dict(found)
