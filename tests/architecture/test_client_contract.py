@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 from unittest.mock import MagicMock
 from uuid import UUID
@@ -14,7 +15,18 @@ import httpx
 import pytest
 
 import quern.models
-from gateway.http.models import common, documents, groups, jobs, rebuilds, search, sources, system, uploads
+from gateway.http.models import (
+    accounts,
+    common,
+    documents,
+    groups,
+    jobs,
+    rebuilds,
+    search,
+    sources,
+    system,
+    uploads,
+)
 from gateway.http.routes import Handlers, api_routes, health_routes
 from quern import Client, ClientError
 from quern.cli.targets import SUFFIXES
@@ -128,6 +140,7 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.jobs.failed(handler="web", error_code="timeout")
     yield lambda: on.jobs.retry(ID)
     yield lambda: on.jobs.retry_many(ids=[ID])
+    yield from account_calls(client)
     yield on.groups.list
     yield lambda: on.groups.get(ID)
     yield lambda: on.groups.add("g")
@@ -135,6 +148,11 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.groups.delete(ID)
     yield lambda: on.rebuilds.start(source_id=ID)
     yield lambda: on.rebuilds.get(ID)
+    yield from system_calls(client)
+
+
+def system_calls(on: Client) -> Iterator[Callable[[], Awaitable[object]]]:
+    """Those about the installation."""
     yield on.system.stats
     yield on.system.get
     yield on.system.ledger
@@ -142,6 +160,23 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.system.dead_message(ID)
     yield on.system.health
     yield on.system.ready
+
+
+def account_calls(on: Client) -> Iterator[Callable[[], Awaitable[object]]]:
+    """Those about users, sessions and tokens."""
+    yield lambda: on.auth.login("ada@example.org", "a password", tenant="default")
+    yield on.auth.logout
+    yield on.auth.me
+    yield lambda: on.auth.change_password("a password", "another one")
+    yield on.users.find
+    yield lambda: on.users.get(ID)
+    yield lambda: on.users.add("ada@example.org", "a password", role="admin", tenant="default")
+    yield lambda: on.users.change(ID, role="user", password="a password")
+    yield lambda: on.users.remove(ID)
+    yield on.tokens.find
+    yield lambda: on.tokens.add("t", role="user", expires_at=datetime(2031, 1, 1, tzinfo=UTC))
+    yield lambda: on.tokens.remove(ID)
+    yield lambda: on.audit.find(action="a", actor="b")
 
 
 @pytest.fixture
@@ -189,7 +224,7 @@ def test_options_of_crawls_and_searches_are_the_same() -> None:
 
 ANSWERS = [
     (mine, theirs)
-    for module in (documents, groups, jobs, rebuilds, search, sources, system, uploads)
+    for module in (accounts, documents, groups, jobs, rebuilds, search, sources, system, uploads)
     for name, theirs in vars(module).items()
     if inspect.isclass(theirs)
     and issubclass(theirs, common.Output)
@@ -208,7 +243,7 @@ def test_every_answer_has_its_shape_in_the_client() -> None:
     covered = {theirs.__name__ for _mine, theirs in ANSWERS}
     every = {
         name
-        for module in (documents, groups, jobs, rebuilds, search, sources, system, uploads)
+        for module in (accounts, documents, groups, jobs, rebuilds, search, sources, system, uploads)
         for name, theirs in vars(module).items()
         if inspect.isclass(theirs)
         and issubclass(theirs, common.Output)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SERVICES: tuple[type[Settings], ...] = (GatewaySettings, WorkerSettings, ConsumerSettings, JanitorSettings)
 
+SECRET = "abcdefghijklmnopqrstuvwxyz-0123456789"
+
 NOTICED_WITHIN_SECONDS = 60.0
 """A dead worker is noticed within this by default."""
 
@@ -31,6 +33,7 @@ MARGIN_SECONDS = 15.0
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUERN_DATABASE_URL", "postgresql://service@db.example/quern")
+    monkeypatch.setenv("QUERN_SESSION_KEYS", SECRET)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -70,6 +73,30 @@ def test_contradictions_are_refused_with_both_numbers(
         service()
     for name, value in variables.items():
         assert f"{ENV_PREFIX}{name}={value}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"SESSION_KEYS": ""}, "QUERN_SESSION_KEYS is empty"),
+        ({"SESSION_KEYS": "changeme"}, "QUERN_SESSION_KEYS has 8 characters"),
+        ({"SESSION_KEYS": "a" * 40}, "1 different ones"),
+        ({"SESSION_KEYS": f"{SECRET},changeme"}, "QUERN_SESSION_KEYS has 8 characters"),
+        ({"AUTH_ENABLED": "false"}, "QUERN_AUTH_ENABLED=false"),
+    ],
+)
+def test_a_gateway_that_is_open_to_anybody_starts_for_development_alone(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], named: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(ENV_PREFIX + name, value)
+    with pytest.raises(ValidationError) as caught:
+        GatewaySettings()
+    assert named in str(caught.value)
+    assert "changeme" not in str(caught.value)
+    monkeypatch.setenv("QUERN_PROFILE", "development")
+    if variables != {"SESSION_KEYS": ""}:
+        GatewaySettings()
 
 
 def test_what_a_stop_takes_beyond_the_grace_is_what_the_lifecycle_takes() -> None:

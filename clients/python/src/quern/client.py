@@ -8,6 +8,7 @@ from quern.following import FollowLimits
 from quern.models.documents import SearchAnswer
 from quern.models.sources import UploadAccepted
 from quern.multipart import MultipartFile
+from quern.resources.accounts import AuditLog, Auth, Tokens, Users
 from quern.resources.documents import Documents, Groups
 from quern.resources.jobs import Jobs
 from quern.resources.rebuilds import Rebuilds
@@ -41,6 +42,7 @@ class Client:
         timeouts: time limits of requests.
         retries: when to repeat a GET.
         follow: time limits of waiting for runs.
+        token: an API token (``quern_...``); a client without one can sign in (``auth.login``).
     """
 
     def __init__(
@@ -50,9 +52,13 @@ class Client:
         timeouts: Timeouts | None = None,
         retries: RetryPolicy | None = None,
         follow: FollowLimits | None = None,
+        token: str | None = None,
     ) -> None:
         self._transport = Transport(
-            base_url=base_url, timeouts=timeouts or Timeouts(), retries=retries or RetryPolicy()
+            base_url=base_url,
+            timeouts=timeouts or Timeouts(),
+            retries=retries or RetryPolicy(),
+            token=token,
         )
         self.sources = Sources(self._transport)
         self.runs = Runs(self._transport, follow or FollowLimits())
@@ -61,6 +67,10 @@ class Client:
         self.groups = Groups(self._transport)
         self.rebuilds = Rebuilds(self._transport)
         self.system = SystemRoutes(self._transport)
+        self.auth = Auth(self._transport)
+        self.users = Users(self._transport)
+        self.tokens = Tokens(self._transport)
+        self.audit = AuditLog(self._transport)
 
     async def __aenter__(self) -> Self:
         return self

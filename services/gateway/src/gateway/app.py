@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import platform
+import secrets
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiohttp import web
 
 from gateway.adapters.announcements import Announcements
+from gateway.adapters.passwords import Argon2Passwords
+from gateway.adapters.session_cookies import SessionCookies
 from gateway.adapters.source_deletes import SourceDeletes
 from gateway.config import GatewaySettings
 from gateway.http import openapi
 from gateway.http.form import FormReader
 from gateway.http.front import Front
+from gateway.http.handlers.accounts import AuditHandlers, AuthHandlers, TokenHandlers, UserHandlers
 from gateway.http.handlers.documents import DocumentHandlers
 from gateway.http.handlers.groups import GroupHandlers
 from gateway.http.handlers.jobs import JobHandlers
@@ -32,12 +36,16 @@ from gateway.http.mcp.resources import Resources
 from gateway.http.mcp.tools import Tools
 from gateway.http.mcp.tools import table as tool_table
 from gateway.http.models.uploads import UploadFields
+from gateway.http.principal import Accounts as AccountPrincipal
 from gateway.http.principal import OneTenant
 from gateway.http.routes import Handlers, api_routes, description_routes, health_routes, page_routes
 from gateway.http.server import GatewayServer
+from gateway.usecases.accounts import Accounts
+from gateway.usecases.first_admin import FirstAdmin
 from gateway.usecases.following import Following, FollowLimits
 from gateway.usecases.jobs import Jobs
 from gateway.usecases.search import Search
+from gateway.usecases.sign_in import SignIn, SignInLimits
 from gateway.usecases.sources import Sources
 from gateway.usecases.system import SystemView
 from gateway.usecases.uploads import UploadLimits, Uploads
@@ -49,15 +57,19 @@ from shared.embedding import BundledEmbedder
 from shared.net.lookup import SystemLookup
 from shared.net.resolver import Resolver
 from shared.observability import metrics
+from shared.postgres.api_tokens import PostgresTokens
 from shared.postgres.database import EVERY_TENANT
 from shared.postgres.groups import Groups
 from shared.postgres.intake import PostgresIntake
+from shared.postgres.reads.audit import AuditReads
 from shared.postgres.reads.documents import DocumentReads
 from shared.postgres.reads.jobs import JobReads
 from shared.postgres.reads.operations import OperationReads
 from shared.postgres.reads.search import SearchReads
 from shared.postgres.reads.sources import SourceReads
 from shared.postgres.rebuilds import PostgresRebuilds
+from shared.postgres.sign_in import PostgresSignIn
+from shared.postgres.users import PostgresUsers
 from shared.queue.admin_http import NsqHttp
 from shared.queue.broker import NsqBroker
 from shared.vectors.connection import Deadlines
@@ -69,6 +81,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
+    from gateway.http.front import Principal
     from gateway.http.mcp.bridge import AsgiApp
     from shared.lifecycle import Lifecycle
     from shared.observability.readiness import Readiness
@@ -97,6 +110,8 @@ class _Parts:
     lookup: SystemLookup
     dependencies: Readiness
     announcer: Announcements
+    passwords: Argon2Passwords
+    cookies: SessionCookies
 
 
 async def start(life: Lifecycle) -> None:
@@ -106,6 +121,14 @@ async def start(life: Lifecycle) -> None:
     parts = await _parts(life, settings)
     await serve_admin(life, settings, parts.dependencies)
     life.supervise("announcements", parts.announcer.run(life.stop))
+    if settings.auth_enabled:
+        first = FirstAdmin(
+            users=PostgresUsers(database=parts.postgres),
+            passwords=parts.passwords,
+            email=settings.admin_email,
+            password=settings.admin_password.get_secret_value(),
+        )
+        life.supervise("first-admin", first.run(life.stop))
     front = _front(life, settings, parts)
     server = GatewayServer(
         front,
@@ -176,6 +199,11 @@ async def _parts(life: Lifecycle, settings: GatewaySettings) -> _Parts:
         announcer=Announcements(
             dispatcher=Dispatcher(windows=windows(settings, of_all), publisher=publisher)
         ),
+        passwords=Argon2Passwords(at_once=settings.passwords_at_once),
+        # Without accounts nobody needs a session that outlives this process.
+        cookies=SessionCookies(
+            keys=[key.get_secret_value() for key in settings.session_keys] or [secrets.token_urlsafe(32)]
+        ),
     )
 
 
@@ -216,12 +244,47 @@ def _front(life: Lifecycle, settings: GatewaySettings, parts: _Parts) -> Front:
     return Front(
         routes=(*routes, *description_routes(pages)),
         pages=(*health, *page_routes(pages), *mcp_routes(assistants)),
-        principal=OneTenant(),
+        principal=_principal(settings, parts),
         observe=_observe,
         max_body_bytes=settings.http_body_max_bytes,
         idle_seconds=settings.http_idle_seconds,
         at_once=settings.http_requests_at_once,
     )
+
+
+def _principal(settings: GatewaySettings, parts: _Parts) -> Principal:
+    if not settings.auth_enabled:
+        return OneTenant()
+    return AccountPrincipal(
+        cookies=parts.cookies,
+        callers=PostgresSignIn(database=parts.postgres),
+        public_origin=settings.public_url,
+    )
+
+
+def _account_handlers(settings: GatewaySettings, parts: _Parts) -> dict[str, Any]:
+    users = PostgresUsers(database=parts.postgres)
+    tokens = PostgresTokens(database=parts.postgres)
+    accounts = Accounts(users=users, tokens=tokens, passwords=parts.passwords)
+    sign_in = SignIn(
+        store=PostgresSignIn(database=parts.postgres),
+        users=users,
+        passwords=parts.passwords,
+        limits=SignInLimits(
+            of_account=settings.login_attempts,
+            of_remote=settings.login_attempts_per_address,
+            window_seconds=settings.login_window_seconds,
+            session_seconds=settings.session_seconds,
+        ),
+    )
+    return {
+        "auth": AuthHandlers(
+            sign_in=sign_in, cookies=parts.cookies, secure=settings.public_url.startswith("https://")
+        ),
+        "users": UserHandlers(accounts=accounts, users=users),
+        "tokens": TokenHandlers(accounts=accounts, tokens=tokens),
+        "audit": AuditHandlers(audit=AuditReads(database=parts.postgres)),
+    }
 
 
 def _handlers(
@@ -282,6 +345,7 @@ def _handlers(
         groups=GroupHandlers(groups=Groups(database=parts.postgres)),
         rebuilds=RebuildHandlers(rebuilds=PostgresRebuilds(database=parts.postgres)),
         system=SystemHandlers(system=system, operations=operations, dependencies=parts.dependencies),
+        **_account_handlers(settings, parts),
     )
 
 

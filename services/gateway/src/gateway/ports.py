@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from shared.contracts.caller import Caller
+    from gateway.core.accounts import SessionClaim
+    from shared.contracts.caller import Caller, Role
     from shared.net.resolver import HostVerdict
     from shared.observability.readiness import DependencyState
     from shared.postgres.acceptance import AcceptedRun, AcceptedUpload, Seed, UploadFacts
+    from shared.postgres.account_rows import AccountRow, AuditRow, CallerRow, TokenRow, UserRow
     from shared.postgres.prune_decisions import Decided
     from shared.postgres.reads.documents import DocumentFilter
     from shared.postgres.reads.jobs import JobFilter
@@ -303,3 +305,140 @@ class Dependencies(Protocol):
 
     def states(self) -> Mapping[str, DependencyState]:
         """By name."""
+
+
+class Passwords(Protocol):
+    """Makes and checks what is kept of passwords."""
+
+    async def hash(self, password: str) -> str:
+        """What is kept; raises BusyError."""
+
+    async def check(self, password_hash: str | None, password: str) -> bool:
+        """Whether it is the right one, in the same time where there is none; raises BusyError."""
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether it should be made anew."""
+
+
+class Cookies(Protocol):
+    """Signs and reads what a browser keeps of its session."""
+
+    def sign(self, claim: SessionClaim, until: datetime) -> str:
+        """The value of the cookie."""
+
+    def read(self, value: str) -> SessionClaim | None:
+        """What it says; None where it is not ours, or over."""
+
+
+class SignInStore(Protocol):
+    """Sessions, and attempts to begin one."""
+
+    async def attempt(self, keys: Sequence[bytes], *, window_seconds: float) -> list[tuple[int, float]]:
+        """Count an attempt for each key; how many there are, and for how many seconds they count."""
+
+    async def accounts(self, email: str, tenant_slug: str | None) -> list[AccountRow]:
+        """Who may be meant by an address: at most two."""
+
+    async def account(self, tenant_id: UUID, user_id: UUID) -> AccountRow | None:
+        """One user."""
+
+    async def begin(
+        self,
+        *,
+        session_id: UUID,
+        account: AccountRow,
+        seconds: float,
+        cleared: bytes,
+        taken_back: bytes,
+        new_hash: str | None,
+    ) -> datetime:
+        """Open a session; when it ends."""
+
+    async def note_failure(self, account: AccountRow) -> None:
+        """Write down that somebody did not know the password."""
+
+    async def end(self, caller: Caller) -> None:
+        """Close the caller's session."""
+
+
+class CallerReader(Protocol):
+    """Who a session or a token belongs to."""
+
+    async def of_session(self, tenant_id: UUID, session_id: UUID) -> CallerRow | None:
+        """None where it is over."""
+
+    async def of_token(self, secret_hash: bytes) -> CallerRow | None:
+        """None where it is none, or none any more."""
+
+
+class UserStore(Protocol):
+    """Users of a tenant."""
+
+    async def find(self, tenant_id: UUID, part: Slice) -> Listing[UserRow]:
+        """Newest first."""
+
+    async def get(self, tenant_id: UUID, user_id: UUID) -> UserRow:
+        """One; raises NotFoundError."""
+
+    async def add(
+        self,
+        *,
+        caller: Caller,
+        user_id: UUID,
+        tenant_slug: str | None,
+        email: str,
+        password_hash: str,
+        role: Role,
+    ) -> UserRow:
+        """Add one; raises NotFoundError (the tenant), UserExistsError."""
+
+    async def change(
+        self, *, caller: Caller, user_id: UUID, role: Role | None = None, password_hash: str | None = None
+    ) -> UserRow:
+        """Change one; raises NotFoundError, OperatorOnlyError, LastAdminError."""
+
+    async def remove(self, *, caller: Caller, user_id: UUID) -> None:
+        """Remove one; raises NotFoundError, OperatorOnlyError, LastAdminError."""
+
+
+class FirstUserStore(Protocol):
+    """Makes the first user of an installation."""
+
+    async def is_empty(self) -> bool:
+        """Whether there is no user yet."""
+
+    async def add_first(
+        self, *, caller: Caller, user_id: UUID, email: str, password_hash: str, even_if_known: bool
+    ) -> bool:
+        """Make an admin and operator; whether it was made; raises UserExistsError."""
+
+
+class TokenStore(Protocol):
+    """API tokens."""
+
+    async def find(self, caller: Caller, part: Slice) -> Listing[TokenRow]:
+        """The caller's own, an admin's whole tenant's; newest first."""
+
+    async def add(
+        self,
+        *,
+        caller: Caller,
+        token_id: UUID,
+        name: str,
+        secret_hash: bytes,
+        role: Role,
+        expires_at: datetime | None,
+    ) -> TokenRow:
+        """Make one; raises TooManyTokensError, NotFoundError (the token that asks)."""
+
+    async def remove(self, *, caller: Caller, token_id: UUID) -> None:
+        """Revoke one; raises NotFoundError."""
+
+
+class AuditReader(Protocol):
+    """The audit log."""
+
+    async def find(
+        self, tenant_id: UUID, action: str | None, actor: str | None, part: Slice
+    ) -> Listing[AuditRow]:
+        """Newest first."""

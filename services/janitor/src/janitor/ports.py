@@ -319,6 +319,10 @@ class Sums(Protocol):
         """Forget index batches that were closed long ago."""
         ...
 
+    async def forget_sign_ins(self, *, at_most: int) -> int:
+        """Forget sessions that are over, and attempts to begin one that count no longer."""
+        ...
+
 
 class AuditRows(Protocol):
     """What the audit reads and writes in Postgres."""

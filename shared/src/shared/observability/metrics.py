@@ -97,6 +97,7 @@ CHUNKS_EMBEDDED = CounterFamily("quern_chunks_embedded_total", "Chunks embedded.
 CHUNKS_INDEXED = CounterFamily(
     "quern_chunks_indexed_total", "Chunks whose objects were verified in Weaviate."
 )
+LOGINS = CounterFamily("quern_logins_total", "Attempts to sign in: accepted, refused, throttled.", "outcome")
 UPLOAD_BYTES = CounterFamily("quern_upload_bytes_total", "Bytes of uploads received.")
 HTTP_DURATION = HistogramFamily(
     "quern_http_request_duration_seconds",

@@ -105,6 +105,7 @@ class PostgresAcceptance:
                 seed.url_key,
                 config,
                 secret_headers,
+                caller.user_id,
             )
             if source_id is None:
                 exists = await connection.fetchval(
@@ -345,7 +346,9 @@ class PostgresAcceptance:
         arguments = (caller.tenant_id, group, file_name)
         found: UUID | None = await connection.fetchval(queries("sources")["lock_live_upload"], *arguments)
         if found is None:
-            added = await connection.fetchval(queries("sources")["add_upload"], new_id(), *arguments)
+            added = await connection.fetchval(
+                queries("sources")["add_upload"], new_id(), *arguments, caller.user_id
+            )
             found = added or await connection.fetchval(queries("sources")["lock_live_upload"], *arguments)
         if found is None:
             # Added and deleted by others in between: as if it had come a moment earlier.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from shared.clock import new_id
+from shared.contracts.caller import Role
 from shared.postgres.intake_errors import (
     AlreadyActiveError,
     AlreadyFinishedError,
@@ -17,6 +18,7 @@ from shared.postgres.intake_errors import (
     JobActiveError,
     NotFailedError,
     NotFoundError,
+    NotYoursError,
     RunCancelledError,
 )
 from shared.postgres.intake_support import add_job, audit
@@ -293,6 +295,7 @@ class PostgresSteering:
 
         Raises:
             NotFoundError: no such live source.
+            NotYoursError: somebody else has added it, and the caller is no admin.
             IngestInProgressError: a run of it is active, and ``force`` is not given.
         """
         before = _Before()
@@ -303,6 +306,8 @@ class PostgresSteering:
                 return
             if source is None:
                 raise NotFoundError("source")
+            if caller.role is not Role.ADMIN and caller.user_id not in {None, source["created_by"]}:
+                raise NotYoursError
             runs = [
                 row["id"] for row in await connection.fetch(queries("jobs")["open_runs_of_source"], source_id)
             ]

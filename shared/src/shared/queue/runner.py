@@ -61,6 +61,7 @@ class Runner:
         self._leases: dict[tuple[Hashable, str], _Lease] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lost: Counter[str] = Counter()
+        self._telling: asyncio.TimerHandle | None = None
         self._draining = False
         self._waiting_for_dependency = False
 
@@ -92,8 +93,8 @@ class Runner:
         if lease is None:
             return
         self._lose(lease)
-        if not self._lost:
-            asyncio.get_running_loop().call_later(TELL_LOST_SECONDS, self._tell_lost)
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL_LOST_SECONDS, self._tell_lost)
         self._lost[reason] += 1
 
     def lose_source(self, source: Hashable, reason: str) -> None:
@@ -105,6 +106,9 @@ class Runner:
             _log.warning("leases_lost", messages=len(mine), reason=reason)
 
     def _tell_lost(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
         for reason, messages in self._lost.items():
             _log.warning("leases_lost", messages=messages, reason=reason)
         self._lost.clear()

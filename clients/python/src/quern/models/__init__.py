@@ -1,5 +1,6 @@
 """The shapes of the HTTP contract."""
 
+from quern.models.accounts import AuditEntry, Me, SignedIn, TenantOfUser, Token, TokenMade, User
 from quern.models.common import JobStatus, Model, Page
 from quern.models.documents import (
     Chunk,
@@ -63,6 +64,7 @@ from quern.models.system import (
 
 __all__ = [
     "Audit",
+    "AuditEntry",
     "Chunk",
     "Column",
     "Columns",
@@ -89,6 +91,7 @@ __all__ = [
     "Ledger",
     "LogLevel",
     "LogLine",
+    "Me",
     "Model",
     "Neighbours",
     "Page",
@@ -107,6 +110,7 @@ __all__ = [
     "SearchAnswer",
     "SearchFilters",
     "SearchMode",
+    "SignedIn",
     "Source",
     "SourceAdded",
     "SourceDeleting",
@@ -114,6 +118,10 @@ __all__ = [
     "SourceType",
     "Stats",
     "System",
+    "TenantOfUser",
+    "Token",
+    "TokenMade",
     "UploadAccepted",
+    "User",
     "Version",
 ]

@@ -125,9 +125,7 @@ class Front:
         with log_context(request_id=request_id):
             response = await self._answered(request, request_id, matched)
             if not response.prepared:
-                # A handler that sets one of them knows better, such as a page with a style of its own.
-                for name, value in headers_for(request_id, request.path).items():
-                    response.headers.setdefault(name, value)
+                response.headers.update(headers_for(request_id, request.path))
             self._note(request, response, matched, perf_counter() - start)
         return response
 

@@ -20,11 +20,13 @@ from gateway.core.errors import (
 )
 from gateway.http.router import BadIdError, UnknownPathError, WrongMethodError
 from shared.errors import DependencyUnavailableError
+from shared.postgres.account_errors import OperatorOnlyError
 from shared.postgres.group_errors import GroupExistsError, GroupInUseError
 from shared.postgres.intake_errors import (
     ConflictError,
     IngestInProgressError,
     NotFoundError,
+    NotYoursError,
     SourceExistsError,
 )
 
@@ -59,6 +61,9 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "group_exists": (409, "The group exists already"),
     "nothing_held": (409, "The run holds no pages"),
     "already_decided": (409, "Somebody has decided already"),
+    "user_exists": (409, "The user exists already"),
+    "last_admin": (409, "Somebody has to remain"),
+    "too_many_tokens": (409, "Too many API tokens"),
     "conflict": (409, "The state does not allow this"),
     "too_large": (413, "Too large"),
     "unsupported_type": (415, "The type is not supported"),
@@ -132,7 +137,7 @@ def _wrong_method(error: WrongMethodError) -> Refusal:
     )
 
 
-_TABLE: Final[tuple[tuple[type[Exception], Callable[[Any], Refusal]], ...]] = (
+_TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], Refusal]], ...]] = (
     (InvalidRequestError, _invalid),
     (BadIdError, _bad_id),
     (UnknownPathError, lambda _: Refusal(code="not_found", detail="There is no such path.")),
@@ -153,6 +158,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Callable[[Any], Refusal]], ...]] = (
         ),
     ),
     (RefusedError, lambda e: Refusal(code=e.code, detail=str(e))),
+    ((OperatorOnlyError, NotYoursError), lambda e: Refusal(code="forbidden", detail=str(e))),
     (NotFoundError, lambda e: Refusal(code="not_found", detail=str(e))),
     (
         SourceExistsError,

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.core.access import Access
+from gateway.http import account_routes
 from gateway.http.models import documents, groups, jobs, rebuilds, search, sources, system, uploads
 from gateway.http.models.common import PageQuery
 from gateway.http.route import AnyRoute, Route
 
 if TYPE_CHECKING:
+    from gateway.http.handlers.accounts import AuditHandlers, AuthHandlers, TokenHandlers, UserHandlers
     from gateway.http.handlers.documents import DocumentHandlers
     from gateway.http.handlers.groups import GroupHandlers
     from gateway.http.handlers.jobs import JobHandlers
@@ -36,11 +38,19 @@ class Handlers:
     groups: GroupHandlers
     rebuilds: RebuildHandlers
     system: SystemHandlers
+    auth: AuthHandlers
+    users: UserHandlers
+    tokens: TokenHandlers
+    audit: AuditHandlers
 
 
 def api_routes(handlers: Handlers) -> tuple[AnyRoute, ...]:
     """Everything below ``/v1`` (and ``/api``)."""
     return (
+        *account_routes.auth_routes(handlers.auth),
+        *account_routes.user_routes(handlers.users),
+        *account_routes.token_routes(handlers.tokens),
+        *account_routes.audit_routes(handlers.audit),
         *_source_routes(handlers.sources),
         *_upload_routes(handlers.uploads),
         *_document_routes(handlers.documents),
@@ -87,7 +97,7 @@ def _source_routes(on: SourceHandlers) -> tuple[AnyRoute, ...]:
             query=sources.DeleteQuery,
             status=202,
             answer=sources.SourceDeleting,
-            problems=("ingest_in_progress",),
+            problems=("ingest_in_progress", "forbidden"),
         ),
         Route(
             "POST",
@@ -466,5 +476,4 @@ def page_routes(on: PageHandlers) -> tuple[AnyRoute, ...]:
             media_type="text/html",
             access=Access.OPTIONAL,
         ),
-        Route("GET", "/docs", on.reference, "The reference", media_type="text/html", access=Access.PUBLIC),
     )

@@ -6,7 +6,6 @@ from uuid import UUID
 from pydantic import Field
 
 from gateway.http.models.common import Output, Page, PageQuery, Text, Time
-from shared.contracts.topics import INGEST_TASK
 
 
 class Stats(Output):
@@ -79,7 +78,7 @@ class Ledger(Output):
 class DeadMessagesQuery(PageQuery):
     """Which messages that could not be understood."""
 
-    topic: Text | None = Field(None, min_length=1, max_length=64, examples=[INGEST_TASK.name])
+    topic: Text | None = Field(None, min_length=1, max_length=64)
 
 
 class DeadMessage(Output):
