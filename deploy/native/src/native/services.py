@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 GATEWAY: Final = "gateway"
 JANITOR: Final = "janitor"
+ADMIN_EMAIL: Final = "admin@localhost"
 STOP_MARGIN_SECONDS: Final = 20
 """What a service needs beyond its grace to hand work back and close its connections."""
+
+_OF_GATEWAY: Final = frozenset({"QUERN_SESSION_KEYS", "QUERN_ADMIN_EMAIL", "QUERN_ADMIN_PASSWORD"})
+"""Secrets that no other service needs."""
 
 ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Several processes share few cores: copies scale the work, threads inside a matrix product only compete."""
@@ -32,7 +36,7 @@ def environment(
     ports = settings.ports
     return {
         "QUERN_PROFILE": "development",
-        **user,
+        **{name: value for name, value in user.items() if name not in _OF_GATEWAY},
         **ONE_THREAD,
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
@@ -51,6 +55,14 @@ def environment(
         "QUERN_WEAVIATE_URL": f"http://{ports.local(Offset.WEAVIATE_HTTP)}",
         MARKER: str(layout.root),
     }
+
+
+def first_admin(credentials: Credentials, user: Mapping[str, str]) -> tuple[str, str]:
+    """Address and password of the first admin: what the user says, else what was made for this data directory."""
+    return (
+        user.get("QUERN_ADMIN_EMAIL") or ADMIN_EMAIL,
+        user.get("QUERN_ADMIN_PASSWORD") or credentials.admin_password,
+    )
 
 
 def stop_seconds(settings: NativeSettings) -> int:
@@ -79,7 +91,14 @@ def processes(
             admin_port=admin_port,
         )
 
-    public = {"QUERN_HTTP_HOST": "127.0.0.1", "QUERN_HTTP_PORT": str(settings.http_port)}
+    email, password = first_admin(credentials, user)
+    public = {
+        "QUERN_HTTP_HOST": "127.0.0.1",
+        "QUERN_HTTP_PORT": str(settings.http_port),
+        "QUERN_SESSION_KEYS": user.get("QUERN_SESSION_KEYS") or credentials.session_key,
+        "QUERN_ADMIN_EMAIL": email,
+        "QUERN_ADMIN_PASSWORD": password,
+    }
     return [
         service(JANITOR, "janitor", ports.at(Offset.JANITOR_ADMIN)),
         *(
