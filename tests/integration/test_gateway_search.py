@@ -12,7 +12,9 @@ import aiohttp
 import pytest
 
 from result_consumer.usecases.batch_writer import BatchWriter
+from shared.clock import new_id
 from shared.embedding import BundledEmbedder
+from shared.postgres.sql import queries
 from shared.vectors.store import WeaviateStore
 from support.gateways import Gateway, environment
 from support.pipeline import CALLER, COLLECTION, Pipeline
@@ -359,3 +361,17 @@ async def test_a_weaviate_that_does_not_answer_costs_a_bounded_time(
     assert int(answer.headers["Retry-After"]) > 0
     assert took < 10
     assert await texts(client, "penguins") == [PENGUINS]
+
+
+async def test_what_stands_around_is_read_by_its_place_and_not_by_its_version(world: World) -> None:
+    version_id = new_id()
+    # As the gateway asks: row-level security stands between a query and its indexes.
+    async with world.database.transaction() as connection:
+        # The tables are small here: what counts is that an index can answer it, to the ordinal.
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        sql = "EXPLAIN " + queries("search_read")["around"]
+        rows = await connection.fetch(sql, CALLER.tenant_id, [version_id], [5], [6])
+    plan = [row[0].strip() for row in rows]
+    at = next(number for number, line in enumerate(plan) if "version_chunks_pkey" in line)
+    assert plan[at + 1].startswith("Index Cond: ((version_id = ")
+    assert "(ordinal = " in plan[at + 1]
