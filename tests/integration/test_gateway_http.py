@@ -437,6 +437,16 @@ async def test_the_description_is_served_and_valid(client: Client) -> None:
     assert api == await client.get("/api/openapi.json")
 
 
+async def test_the_reference_is_a_page_that_loads_nothing(client: Client) -> None:
+    answer = await client.call("GET", "/docs")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "Add a web site and crawl it" in answer.body
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 async def test_the_status_page_is_plain_escaped_html(client: Client) -> None:
     await add(client, 11, name="<script>alert(1)</script>")
     answer = await client.call("GET", "/")

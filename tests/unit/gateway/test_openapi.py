@@ -1,21 +1,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from gateway.http import openapi
 from gateway.http.problems import CODES
 from gateway.http.router import Router
-from gateway.http.routes import Handlers, api_routes, description_routes, health_routes, page_routes
-
-HANDLERS = cast("Handlers", Mock(spec=Handlers))
-ROUTES = api_routes(HANDLERS)
-HEALTH = health_routes(HANDLERS.system)
-API = openapi.document(ROUTES, HEALTH, version="1.2.3")
+from gateway.http.routes import description_routes, page_routes
+from support.described import API, HEALTH, ROUTES
 
 
 def names(schema: str) -> set[str]:

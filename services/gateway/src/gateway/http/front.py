@@ -125,7 +125,9 @@ class Front:
         with log_context(request_id=request_id):
             response = await self._answered(request, request_id, matched)
             if not response.prepared:
-                response.headers.update(headers_for(request_id, request.path))
+                # A handler that sets one of them knows better, such as a page with a style of its own.
+                for name, value in headers_for(request_id, request.path).items():
+                    response.headers.setdefault(name, value)
             self._note(request, response, matched, perf_counter() - start)
         return response
 

@@ -476,4 +476,5 @@ def page_routes(on: PageHandlers) -> tuple[AnyRoute, ...]:
             media_type="text/html",
             access=Access.OPTIONAL,
         ),
+        Route("GET", "/docs", on.reference, "The reference", media_type="text/html", access=Access.PUBLIC),
     )

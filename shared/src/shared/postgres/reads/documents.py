@@ -43,7 +43,7 @@ class DocumentReads:
             ids, total = await page_of_ids(connection, sql["page"], sql["total"], filters, part)
             return Listing(await rows(connection, DocumentRow, sql["shown"], tenant_id, ids), total)
 
-        return await self._database.run(work, tenant_id)
+        return await self._database.run(work, tenant_id, planned_each=True)
 
     async def get(self, tenant_id: UUID, document_id: UUID) -> tuple[DocumentRow, list[VersionRow]] | None:
         """One document with the versions that were served, newest first."""

@@ -43,7 +43,7 @@ class OperationReads:
         async def work(connection: Connection) -> Listing[DeadMessageRow]:
             return await page_of_rows(connection, DeadMessageRow, sql["page"], sql["total"], [topic], part)
 
-        return await self._database.run(work, tenant_id)
+        return await self._database.run(work, tenant_id, planned_each=True)
 
     async def dead_message(self, tenant_id: UUID, key: UUID) -> DeadMessageRow | None:
         """One of them, with all that is kept of it."""

@@ -1,4 +1,4 @@
-"""The status page at ``/``, and the description of the API."""
+"""The status page at ``/``, the reference at ``/docs``, and the description of the API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from gateway.core.runs import RUN_TYPES, progress_of, waiting_for
-from gateway.http import html
+from gateway.http import html, reference
 from shared.errors import DependencyError
 from shared.postgres.reads.jobs import JobFilter
 from shared.postgres.reads.records import Slice
@@ -42,10 +42,16 @@ class PageHandlers:
         self._operations = operations
         self._jobs = jobs
         self._api = orjson.dumps(api)
+        self._reference = reference.page(api)
 
     async def openapi(self, _call: Call[NoQuery, NoBody]) -> web.Response:
         """GET /v1/openapi.json."""
         return web.Response(body=self._api, content_type="application/json")
+
+    async def reference(self, _call: Call[NoQuery, NoBody]) -> web.Response:
+        """GET /docs."""
+        headers = {"Content-Security-Policy": reference.POLICY}
+        return web.Response(text=self._reference, content_type="text/html", charset="utf-8", headers=headers)
 
     async def status(self, call: Call[NoQuery, NoBody]) -> web.Response:
         """GET /."""
@@ -61,7 +67,9 @@ class PageHandlers:
         return self._page([_components(overview), *sections, _queues(overview)])
 
     def _page(self, sections: Sequence[str]) -> web.Response:
-        top = html.links([("API description", "/v1/openapi.json"), ("Readiness", "/readyz")])
+        top = html.links(
+            [("API reference", "/docs"), ("API description", "/v1/openapi.json"), ("Readiness", "/readyz")]
+        )
         page = html.document(
             "Quern",
             [top, *sections],

@@ -168,8 +168,8 @@ class TokenList(Page[Token]):
 class AuditQuery(PageQuery):
     """Which entries of the audit log."""
 
-    action: Text | None = Field(None, min_length=1, max_length=100)
-    actor: Text | None = Field(None, min_length=1, max_length=320)
+    action: Text | None = Field(None, min_length=1, max_length=100, examples=["source.add"])
+    actor: Text | None = Field(None, min_length=1, max_length=320, examples=["ada@example.org"])
 
 
 class AuditEntry(Output):

@@ -20,7 +20,9 @@ class DocumentsQuery(PageQuery):
     source_id: UUID | None = None
     group_id: UUID | None = None
     status: DocumentStatus | None = None
-    q: SearchedText | None = Field(None, description="A part of the title, URL or source URI.")
+    q: SearchedText | None = Field(
+        None, description="A part of the title, URL or source URI.", examples=["install"]
+    )
 
 
 class ChunksQuery(PageQuery):

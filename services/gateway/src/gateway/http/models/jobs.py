@@ -1,6 +1,6 @@
 """Shapes of jobs and runs."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from gateway.core.runs import Progress as CoreProgress
 from gateway.core.runs import WaitingFor, eta_seconds, progress_of, waiting_for
 from gateway.core.sources import without_secrets
-from gateway.http.models.common import Input, Json, Number, Output, Page, PageQuery, Text, Time
+from gateway.http.models.common import Input, Json, Number, Output, Page, PageQuery, Text, Time, Whole
 from shared.states import Handler, JobStatus, PruneState
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class FailedQuery(PageQuery):
     """Which failed units of work."""
 
     handler: Handler | None = None
-    error_code: Text | None = Field(None, min_length=1, max_length=100)
+    error_code: Text | None = Field(None, min_length=1, max_length=100, examples=["timeout"])
 
 
 class StartJob(Input):
@@ -59,7 +59,11 @@ class StartJob(Input):
         }
     )
 
-    type: Text = Field(description="crawler", max_length=100)
+    type: Text = Field(
+        description="What kind of job; any other is refused as `unknown_job_type`.",
+        max_length=100,
+        json_schema_extra={"enum": ["crawler"]},
+    )
     payload: Json = Field(description="Of a crawler: url, and depth (how many links from it, 2 if left out).")
 
 
@@ -67,7 +71,7 @@ class CrawlerPayload(Input):
     """The payload of a crawler job."""
 
     url: Text = Field(min_length=1, max_length=4096)
-    depth: int | None = Field(None, ge=0, le=100)
+    depth: Whole | None = Field(None, ge=0, le=100)
 
 
 class CopyJob(Input):
@@ -82,23 +86,30 @@ class CopiedCrawl(Input):
     """What may be replaced in a copy of a crawl."""
 
     url: Text | None = Field(None, min_length=1, max_length=4096)
-    depth: int | None = Field(None, ge=0, le=100)
+    depth: Whole | None = Field(None, ge=0, le=100)
+
+
+def _exactly_one(schema: Json) -> None:
+    for name, field in schema["properties"].items():
+        schema["properties"][name] = {"title": field["title"], **field["anyOf"][0]}
+    schema |= {"minProperties": 1, "maxProperties": 1, "examples": [{"error_code": "timeout"}, {"all": True}]}
 
 
 class RetryMany(Input):
     """Which failed jobs to retry: exactly one of these."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"error_code": "timeout"}, {"all": True}]})
+    model_config = ConfigDict(json_schema_extra=_exactly_one)
 
-    ids: list[UUID] | None = Field(None, min_length=1, max_length=1000)
-    error_code: Text | None = Field(None, min_length=1, max_length=100)
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
+    error_code: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
     all: Literal[True] | None = None
 
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if sum(value is not None for value in (self.ids, self.error_code, self.all)) != 1:
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        if isinstance(value, dict) and (len(value) != 1 or None in value.values()):
             raise ValueError("give exactly one of ids, error_code and all")
-        return self
+        return value
 
 
 class PrunesQuery(PageQuery):

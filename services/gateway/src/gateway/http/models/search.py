@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
-from gateway.http.models.common import Input, Output, Storable
+from gateway.http.models.common import Input, Output, Stripped, Whole
 from gateway.http.models.documents import Chunk
 from gateway.usecases.search import MAX_OFFSET
 from shared.vectors.port import DEFAULT_ALPHA
@@ -67,15 +67,15 @@ class SearchInput(Input):
         }
     )
 
-    query: Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), Storable]
-    limit: int = Field(10, ge=1, le=50)
-    offset: int = Field(0, ge=0, le=MAX_OFFSET, description="Best hits that are passed over.")
+    query: Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), Stripped]
+    limit: Whole = Field(10, ge=1, le=50)
+    offset: Whole = Field(0, ge=0, le=MAX_OFFSET, description="Best hits that are passed over.")
     mode: Literal["hybrid", "vector", "keyword"] = "hybrid"
     alpha: float = Field(
         DEFAULT_ALPHA, ge=0, le=1, description="Of a hybrid search: 0 is keyword alone, 1 vector alone."
     )
     filters: SearchFilters | None = None
-    neighbours: int = Field(
+    neighbours: Whole = Field(
         0, ge=0, le=3, description="Chunks before and after each hit, of the same version, that come with it."
     )
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from gateway.http.models.common import Output, Page, PageQuery, Text, Time
+from shared.contracts.topics import INGEST_TASK
 
 
 class Stats(Output):
@@ -78,7 +79,7 @@ class Ledger(Output):
 class DeadMessagesQuery(PageQuery):
     """Which messages that could not be understood."""
 
-    topic: Text | None = Field(None, min_length=1, max_length=64)
+    topic: Text | None = Field(None, min_length=1, max_length=64, examples=[INGEST_TASK.name])
 
 
 class DeadMessage(Output):

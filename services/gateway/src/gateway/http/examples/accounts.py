@@ -1,0 +1,54 @@
+"""Examples of users, tokens and the audit log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway.http.examples import story
+from gateway.http.models import accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+
+_ME: Final[dict[str, Any]] = {
+    "id": story.USER,
+    "email": "ada@example.org",
+    "role": "admin",
+    "is_operator": False,
+    "tenant": {"id": story.TENANT, "slug": "default", "name": "Default"},
+}
+_TOKEN: Final[dict[str, Any]] = {
+    "id": story.API_KEY,
+    "name": "nightly import",
+    "role": "user",
+    "owner": "ada@example.org",
+    "created_at": story.BEGAN,
+    "expires_at": "2031-01-01T00:00:00Z",
+    "last_used_at": None,
+}
+
+EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
+    accounts.Me: _ME,
+    accounts.SignedIn: {"user": _ME},
+    accounts.User: {
+        "id": story.USER,
+        "email": "ada@example.org",
+        "role": "admin",
+        "is_operator": False,
+        "created_at": story.BEGAN,
+        "updated_at": story.BEGAN,
+    },
+    accounts.Token: _TOKEN,
+    accounts.TokenMade: {**_TOKEN, "token": "the secret, shown this once"},
+    accounts.AuditEntry: {
+        "id": 512,
+        "ts": story.BEGAN,
+        "actor": "ada@example.org",
+        "action": "source.add",
+        "target": story.SOURCE,
+        "outcome": "done",
+        "detail": {},
+    },
+}
