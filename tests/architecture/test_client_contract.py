@@ -89,6 +89,17 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Client,
         yield made, sent
 
 
+def of_groups(client: Client) -> Iterator[Callable[[], Awaitable[object]]]:
+    on = client.groups
+    yield on.list
+    yield lambda: on.get(ID)
+    yield lambda: on.add("g")
+    yield lambda: on.rename(ID, "g")
+    yield lambda: on.delete(ID)
+    yield lambda: on.preferences(ID)
+    yield lambda: on.prefer(ID, columns=["a"], context_columns=["b"])
+
+
 def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]]]:
     """Every public method with all of its parameters."""
     crawl = CrawlOptions(
@@ -141,11 +152,7 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.jobs.retry(ID)
     yield lambda: on.jobs.retry_many(ids=[ID])
     yield from account_calls(client)
-    yield on.groups.list
-    yield lambda: on.groups.get(ID)
-    yield lambda: on.groups.add("g")
-    yield lambda: on.groups.rename(ID, "g")
-    yield lambda: on.groups.delete(ID)
+    yield from of_groups(client)
     yield lambda: on.rebuilds.start(source_id=ID)
     yield lambda: on.rebuilds.get(ID)
     yield from system_calls(client)

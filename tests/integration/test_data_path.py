@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from shared.errors import ErrorCode
@@ -23,6 +24,8 @@ from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from shared.contracts.messages import ResultMessage
 
 
 SITE = {
@@ -345,6 +348,31 @@ async def test_equal_bytes_are_stored_once(pipeline: Pipeline) -> None:
     )
     with pytest.raises(ConflictError):
         await pipeline.intake.rerun(caller=CALLER, job_id=third.run_id)
+    await pipeline.assert_balanced()
+
+
+def shaped(message: ResultMessage) -> ResultMessage:
+    """A result of which other columns make the text."""
+    assert message.content is not None
+    return msgspec.structs.replace(message, content=msgspec.structs.replace(message.content, shape="other"))
+
+
+async def test_the_same_table_is_ingested_again_where_other_columns_are_chosen(pipeline: Pipeline) -> None:
+    first = await pipeline.upload("one.csv", b"same")
+    (claim,) = await pipeline.work()
+    assert (claim.columns, claim.context_columns) == ((), ())
+    await pipeline.index((await pipeline.store(pipeline.file(claim, "same"))).indexing)
+    await pipeline.value("UPDATE groups SET columns = '{a,b}', context_columns = '{c}' RETURNING 1")
+    again = await pipeline.intake.rerun(caller=CALLER, job_id=first.run_id)
+    (claim,) = await pipeline.work()
+    assert (claim.columns, claim.context_columns) == (("a", "b"), ("c",))
+    await pipeline.index((await pipeline.store(shaped(pipeline.file(claim, "same")))).indexing)
+    assert await status(pipeline, again) == "succeeded"
+    assert await pipeline.value("SELECT shape FROM document_versions WHERE is_active") == "other"
+    repeated = await pipeline.intake.rerun(caller=CALLER, job_id=again)
+    (claim,) = await pipeline.work()
+    await pipeline.store(shaped(pipeline.file(claim, "same")))
+    assert await status(pipeline, repeated) == "skipped"
     await pipeline.assert_balanced()
 
 

@@ -205,6 +205,22 @@ async def test_groups_are_made_renamed_and_removed(client: Client) -> None:
     await client.refused("DELETE", path, status=404, code="not_found")
 
 
+async def test_a_group_says_what_of_its_tables_is_embedded(client: Client) -> None:
+    group = await client.post("/v1/groups", {"name": "preferring"}, status=201)
+    path = f"/v1/groups/{group['id']}/preferences"
+    assert await client.get(path) == {"columns": [], "context_columns": []}
+    wanted = {"columns": ["article", "price"], "context_columns": ["category"]}
+    answer = await client.call("PUT", path, json=wanted)
+    assert (answer.status, answer.body) == (200, wanted)
+    assert await client.get(path) == wanted
+    bodies: list[dict[str, Any]] = [{"columns": "article"}, {"columns": [""]}, {"columns": [1]}, {"rows": []}]
+    for body in bodies:
+        await client.refused("PUT", path, json=body, status=422, code="validation_error")
+    assert await client.get(path) == wanted
+    cleared = await client.call("PUT", path, json={})
+    assert cleared.body == {"columns": [], "context_columns": []}
+
+
 async def test_a_group_that_only_deleted_sources_were_in_can_be_removed(
     client: Client, module_database: Database
 ) -> None:
@@ -273,6 +289,7 @@ async def test_other_types_of_jobs_are_unknown(client: Client, kind: str) -> Non
         ("GET", "/v1/tenants"),
         ("POST", "/v1/sources/reembed"),
         ("GET", f"/v1/groups/{NOBODY}/preferences"),
+        ("PUT", f"/v1/groups/{NOBODY}/preferences"),
         ("GET", f"/v1/sources/{NOBODY}"),
         ("PATCH", f"/v1/sources/{NOBODY}"),
         ("DELETE", f"/v1/sources/{NOBODY}"),
@@ -295,7 +312,7 @@ async def test_other_types_of_jobs_are_unknown(client: Client, kind: str) -> Non
     ],
 )
 async def test_what_is_not_there_is_not_found(client: Client, method: str, path: str) -> None:
-    body: dict[str, Any] | None = {} if method in {"POST", "PATCH"} else None
+    body: dict[str, Any] | None = {} if method in {"POST", "PATCH", "PUT"} else None
     await client.refused(method, path, json=body, status=404, code="not_found")
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Listing,
         LogRow,
         PageRow,
+        PreferencesRow,
         ProcessRow,
         PruneRow,
         Slice,
@@ -249,6 +250,14 @@ class GroupStore(Protocol):
 
     async def remove(self, tenant_id: UUID, group_id: UUID) -> None:
         """Remove an empty one."""
+
+    async def preferences(self, tenant_id: UUID, group_id: UUID) -> PreferencesRow:
+        """What of a table's rows is embedded."""
+
+    async def prefer(
+        self, tenant_id: UUID, group_id: UUID, columns: Sequence[str], context_columns: Sequence[str]
+    ) -> PreferencesRow:
+        """Say so."""
 
 
 class Rebuilds(Protocol):

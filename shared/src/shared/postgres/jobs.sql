@@ -237,13 +237,15 @@ WITH wanted AS (
     FROM wanted w, sources s
     WHERE j.id = w.id AND s.id = j.source_id AND s.status = 'live'
     RETURNING j.id, j.epoch, j.tenant_id, j.root_id, j.source_id, j.document_id, j.handler, j.attempt, j.request_id,
-        j.payload, j.url_key, j.depth, j.is_seed, j.host, s.secret_headers, s.url AS source_url
+        j.payload, j.url_key, j.depth, j.is_seed, j.host, s.secret_headers, s.url AS source_url, s.group_id
 )
 SELECT c.*, r.config, p.etag, p.last_modified,
        -- Asking "only if changed" is right only while the unchanged page is being served.
-       (d.status = 'active') AS is_served
+       (d.status = 'active') AS is_served,
+       g.columns, g.context_columns
 FROM claimed c
 JOIN jobs r ON r.id = c.root_id
+JOIN groups g ON g.id = c.group_id
 LEFT JOIN crawl_pages p ON p.source_id = c.source_id AND p.url_key = c.url_key
 LEFT JOIN documents d ON d.id = p.document_id;
 

@@ -179,3 +179,52 @@ def test_what_cannot_be_read(kind: DocumentType, body: bytes, code: ErrorCode) -
         table(kind, body, limits=SMALL)
     assert caught.value.code is code
     assert not caught.value.retryable
+
+
+PRICES = b"article,category,price,note\nBolt,Iron,2,short\nNut,Iron,1,\nPlank,Wood,9,long\n"
+
+
+def shaped(body: bytes = PRICES, **preferences: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
+    parsed = table(DocumentType.CSV, body, **preferences)
+    return [(chunk.heading_path[1:], chunk.text) for chunk in parsed.chunks]
+
+
+def test_the_chosen_columns_make_the_text_of_a_row() -> None:
+    assert shaped(columns=("price", "article")) == [
+        ((), "article: Bolt; price: 2\narticle: Nut; price: 1\narticle: Plank; price: 9")
+    ]
+
+
+def test_context_columns_stand_above_the_rows_that_share_them() -> None:
+    assert shaped(columns=("article",), context_columns=("category",)) == [
+        (("category: Iron",), "article: Bolt\narticle: Nut"),
+        (("category: Wood",), "article: Plank"),
+    ]
+
+
+def test_without_a_choice_all_but_the_context_is_text() -> None:
+    assert shaped(context_columns=("category", "note"))[0] == (
+        ("category: Iron", "note: short"),
+        "article: Bolt; price: 2",
+    )
+
+
+def test_a_column_may_be_text_and_context() -> None:
+    assert shaped(columns=("article", "category"), context_columns=("category",))[1] == (
+        ("category: Wood",),
+        "article: Plank; category: Wood",
+    )
+
+
+def test_a_sheet_that_has_none_of_the_columns_is_taken_whole() -> None:
+    assert shaped(columns=("nothing",), context_columns=("nowhere",)) == shaped()
+
+
+def test_a_row_that_has_none_of_the_chosen_values_is_left_out() -> None:
+    assert shaped(columns=("note",)) == [((), "note: short\nnote: long")]
+
+
+def test_columns_and_content_of_a_table_are_whole_whatever_is_chosen() -> None:
+    chosen = table(DocumentType.CSV, PRICES, columns=("article",))
+    whole = table(DocumentType.CSV, PRICES)
+    assert (chosen.columns, chosen.markdown) == (whole.columns, whole.markdown)

@@ -66,6 +66,13 @@ class Group(Model):
     created_at: datetime
 
 
+class Preferences(Model):
+    """What of the rows of a group's tables is embedded, and what stands above each of them."""
+
+    columns: list[str]
+    context_columns: list[str]
+
+
 class SearchFilters(BaseModel):
     """Where to look; all that are given must fit. Languages are ISO 639-1."""
 

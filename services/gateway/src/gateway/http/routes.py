@@ -374,6 +374,21 @@ def _group_routes(on: GroupHandlers) -> tuple[AnyRoute, ...]:
             status=204,
             problems=("group_in_use",),
         ),
+        Route(
+            "GET",
+            "/groups/{group_id}/preferences",
+            on.preferences,
+            "What of the rows of a group's tables is embedded",
+            answer=groups.Preferences,
+        ),
+        Route(
+            "PUT",
+            "/groups/{group_id}/preferences",
+            on.prefer,
+            "Say what of the rows of a group's tables is embedded",
+            body=groups.PreferencesInput,
+            answer=groups.Preferences,
+        ),
     )
 
 

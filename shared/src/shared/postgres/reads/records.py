@@ -226,6 +226,14 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencesRow:
+    """What of the rows of a group's tables is embedded, and what stands above each of them."""
+
+    columns: list[str]
+    context_columns: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatsRow:
     """The three figures of the front page."""
 

@@ -50,5 +50,7 @@ EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
         "row": None,
     },
     groups.GroupInput: {"name": "Manuals"},
+    groups.PreferencesInput: {"columns": ["article", "description"], "context_columns": ["category"]},
+    groups.Preferences: {"columns": ["article", "description"], "context_columns": ["category"]},
     groups.Group: {"id": story.GROUP, "name": "Manuals", "sources": 2, "created_at": story.BEGAN},
 }
