@@ -26,6 +26,7 @@ from gateway.http.models import (
     sources,
     system,
     uploads,
+    webhooks,
 )
 from gateway.http.routes import Handlers, api_routes, health_routes
 from quern import Client, ClientError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from gateway.http.route import AnyRoute
 
 ID = UUID("01930000-0000-7000-8000-000000000001")
+SECRET = f"whsec_{'k' * 32}"
 NOT_CALLED = {("POST", "/v1/jobs/start")}
 """The same as POST /v1/jobs, for clients of the seeds."""
 
@@ -152,6 +154,7 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.jobs.retry(ID)
     yield lambda: on.jobs.retry_many(ids=[ID])
     yield from account_calls(client)
+    yield from webhook_calls(client)
     yield from of_groups(client)
     yield lambda: on.rebuilds.start(source_id=ID)
     yield lambda: on.rebuilds.get(ID)
@@ -184,6 +187,22 @@ def account_calls(on: Client) -> Iterator[Callable[[], Awaitable[object]]]:
     yield lambda: on.tokens.add("t", role="user", expires_at=datetime(2031, 1, 1, tzinfo=UTC))
     yield lambda: on.tokens.remove(ID)
     yield lambda: on.audit.find(action="a", actor="b")
+
+
+def webhook_calls(on: Client) -> Iterator[Callable[[], Awaitable[object]]]:
+    """Those about webhooks."""
+    yield lambda: on.webhooks.add("https://x.test/", events=["run.failed"], description="d", secret=SECRET)
+    yield on.webhooks.list
+    yield lambda: on.webhooks.get(ID)
+    yield lambda: on.webhooks.update(
+        ID, url="https://x.test/", events=["run.failed"], description="d", active=False
+    )
+    yield lambda: on.webhooks.delete(ID)
+    yield lambda: on.webhooks.replace_secret(ID, secret=SECRET, revoke=True)
+    yield lambda: on.webhooks.test(ID)
+    yield lambda: on.webhooks.deliveries(ID, status="dead")
+    yield lambda: on.webhooks.delivery(ID, ID)
+    yield lambda: on.webhooks.redeliver(ID, ID)
 
 
 @pytest.fixture
@@ -231,7 +250,7 @@ def test_options_of_crawls_and_searches_are_the_same() -> None:
 
 ANSWERS = [
     (mine, theirs)
-    for module in (accounts, documents, groups, jobs, rebuilds, search, sources, system, uploads)
+    for module in (accounts, documents, groups, jobs, rebuilds, search, sources, system, uploads, webhooks)
     for name, theirs in vars(module).items()
     if inspect.isclass(theirs)
     and issubclass(theirs, common.Output)
@@ -250,7 +269,18 @@ def test_every_answer_has_its_shape_in_the_client() -> None:
     covered = {theirs.__name__ for _mine, theirs in ANSWERS}
     every = {
         name
-        for module in (accounts, documents, groups, jobs, rebuilds, search, sources, system, uploads)
+        for module in (
+            accounts,
+            documents,
+            groups,
+            jobs,
+            rebuilds,
+            search,
+            sources,
+            system,
+            uploads,
+            webhooks,
+        )
         for name, theirs in vars(module).items()
         if inspect.isclass(theirs)
         and issubclass(theirs, common.Output)

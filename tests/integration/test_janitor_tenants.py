@@ -30,6 +30,7 @@ from support.audits import audit, changed, figures, verify_recent
 from support.pipeline import CALLER, COLLECTION, Pipeline
 from support.rows import Content, add_content, index_content
 from support.tenants import add_tenant, add_uploads
+from support.webhooks import Hooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -128,6 +129,7 @@ async def filled(pipeline: Pipeline, caller: Caller) -> Content:
         tenant_id=caller.tenant_id,
         tenant=caller.tenant_slug,
     )
+    await Hooks(pipeline).add("https://hooks.test/", caller=caller)
     await add_uploads(pipeline, caller, 3)
     await pipeline.work()
     return made

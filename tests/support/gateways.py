@@ -44,6 +44,8 @@ def environment(
         "QUERN_CRAWL_ALLOW_NETWORKS": "127.0.0.0/8",
         "QUERN_PROFILE": "development",
         "QUERN_AUTH_ENABLED": "false",
+        "QUERN_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
+        "QUERN_SEAL_KEYS": "a key of tests that has 32 characters or more",
         "QUERN_READINESS_PERIOD_SECONDS": "0.3",
     }
 

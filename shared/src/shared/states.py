@@ -21,6 +21,10 @@ class JobStatus(StrEnum):
 TERMINAL: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.SKIPPED})
 
 
+#: The types of root jobs that ingest: an ingestion run is one of them.
+RUN_TYPES: Final = ("crawler", "upload", "activate")
+
+
 class Stage(StrEnum):
     """Where a running job is."""
 

@@ -20,6 +20,7 @@ from quern.errors import (
     UploadFileError,
     WaitTimeoutError,
 )
+from quern.signatures import SignatureError, verify_webhook
 
 __version__ = version("quern")
 
@@ -28,9 +29,11 @@ __all__ = [
     "ClientError",
     "NoAnswerError",
     "ProblemError",
+    "SignatureError",
     "UnexpectedAnswerError",
     "UnreachableError",
     "UploadFileError",
     "WaitTimeoutError",
     "__version__",
+    "verify_webhook",
 ]

@@ -15,6 +15,7 @@ from quern.resources.rebuilds import Rebuilds
 from quern.resources.runs import Runs
 from quern.resources.sources import Sources
 from quern.resources.system import SystemRoutes
+from quern.resources.webhooks import Webhooks
 from quern.retries import RetryPolicy
 from quern.transport import Timeouts, Transport
 
@@ -66,6 +67,7 @@ class Client:
         self.documents = Documents(self._transport)
         self.groups = Groups(self._transport)
         self.rebuilds = Rebuilds(self._transport)
+        self.webhooks = Webhooks(self._transport)
         self.system = SystemRoutes(self._transport)
         self.auth = Auth(self._transport)
         self.users = Users(self._transport)

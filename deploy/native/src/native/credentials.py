@@ -28,6 +28,7 @@ class Credentials(BaseModel):
     weaviate_cluster_password: str
     session_key: str
     admin_password: str
+    seal_key: str
 
     @classmethod
     def generate(cls) -> Credentials:

@@ -49,6 +49,7 @@ def environment(
         "QUERN_NSQD_HTTP": f"http://{ports.local(Offset.NSQD_HTTP)}",
         "QUERN_NSQD_TCP": ports.local(Offset.NSQD_TCP),
         "QUERN_NSQLOOKUPD_HTTP": f"http://{ports.local(Offset.NSQLOOKUPD_HTTP)}",
+        "QUERN_SEAL_KEYS": user.get("QUERN_SEAL_KEYS") or credentials.seal_key,
         "QUERN_STOP_TIMEOUT_SECONDS": str(stop_seconds(settings)),
         "QUERN_WEAVIATE_API_KEY": credentials.weaviate_api_key,
         "QUERN_WEAVIATE_GRPC": ports.local(Offset.WEAVIATE_GRPC),

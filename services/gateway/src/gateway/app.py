@@ -30,6 +30,7 @@ from gateway.http.handlers.search import SearchHandlers
 from gateway.http.handlers.sources import SourceHandlers, default_settings
 from gateway.http.handlers.system import SystemHandlers
 from gateway.http.handlers.uploads import UploadHandlers
+from gateway.http.handlers.webhooks import WebhookHandlers
 from gateway.http.mcp.calling import Calling
 from gateway.http.mcp.endpoint import McpEndpoint, McpLimits, mcp_routes
 from gateway.http.mcp.resources import Resources
@@ -49,6 +50,7 @@ from gateway.usecases.sign_in import SignIn, SignInLimits
 from gateway.usecases.sources import Sources
 from gateway.usecases.system import SystemView
 from gateway.usecases.uploads import UploadLimits, Uploads
+from gateway.usecases.webhooks import Webhooks
 from shared.addresses import parse_networks
 from shared.blobs import FilesystemBlobStore
 from shared.clock import new_id
@@ -70,8 +72,10 @@ from shared.postgres.reads.sources import SourceReads
 from shared.postgres.rebuilds import PostgresRebuilds
 from shared.postgres.sign_in import PostgresSignIn
 from shared.postgres.users import PostgresUsers
+from shared.postgres.webhooks import PostgresWebhooks
 from shared.queue.admin_http import NsqHttp
 from shared.queue.broker import NsqBroker
+from shared.sealing import Sealer, new_webhook_secret
 from shared.vectors.connection import Deadlines
 from shared.vectors.store import WeaviateStore
 from shared.wiring import VERSION, begin, database, prune_limits, readiness, serve_admin, windows
@@ -343,10 +347,28 @@ def _handlers(
         ),
         jobs=JobHandlers(jobs=work, sources=sources, reader=jobs, system=system),
         groups=GroupHandlers(groups=Groups(database=parts.postgres)),
+        webhooks=_webhooks(settings, parts),
         rebuilds=RebuildHandlers(rebuilds=PostgresRebuilds(database=parts.postgres)),
         system=SystemHandlers(system=system, operations=operations, dependencies=parts.dependencies),
         **_account_handlers(settings, parts),
     )
+
+
+def _webhooks(settings: GatewaySettings, parts: _Parts) -> WebhookHandlers:
+    store = PostgresWebhooks(database=parts.postgres, at_most=settings.webhooks_per_tenant)
+    webhooks = Webhooks(
+        store=store,
+        hosts=Resolver(
+            lookup=parts.lookup,
+            allow_networks=parse_networks(",".join(settings.webhook_allow_networks)),
+            timeout_seconds=settings.resolve_timeout_seconds,
+        ),
+        sealer=Sealer(settings.sealing_keys),
+        new_id=new_id,
+        new_secret=new_webhook_secret,
+        overlap_seconds=settings.webhook_secret_overlap_seconds,
+    )
+    return WebhookHandlers(webhooks=webhooks, store=store)
 
 
 def _uploads(settings: GatewaySettings, parts: _Parts, intake: PostgresIntake) -> Uploads:

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Self
 from pydantic import (
     BeforeValidator,
     Field,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -21,6 +22,7 @@ from shared.settings import (
     PipelineSettings,
     ServingSettings,
     WeaviateSettings,
+    WebhookSettings,
 )
 from shared.settings_base import CommaSeparated, Port, Words, derived, split_commas
 
@@ -38,6 +40,7 @@ class GatewaySettings(
     ServingSettings,
     FileSettings,
     CrawlSettings,
+    WebhookSettings,
 ):
     """All of them."""
 
@@ -95,6 +98,10 @@ class GatewaySettings(
         lambda values: min(0.5, values["search_deadline_seconds"]),
         "0.5, at most QUERN_SEARCH_DEADLINE_SECONDS",
         "seconds that a search should take at most; slower ones are counted, not refused",
+    )
+    webhooks_per_tenant: PositiveInt = Field(20, description="webhooks that one tenant may have")
+    webhook_secret_overlap_seconds: NonNegativeFloat = Field(
+        86_400.0, description="seconds that a webhook's secret signs along after it was replaced"
     )
     dispatch_pool_max: PositiveInt = Field(
         2, description="connections for announcing jobs, which looks at all tenants"

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from shared.postgres.reads.sources import SourceFilter
     from shared.postgres.rebuilds import RebuildRow
     from shared.postgres.steering import RetriedMany
+    from shared.postgres.webhooks import DeliveryRow, WebhookRow, WebhookWish
     from shared.queue.ports import TopicStats
     from shared.vectors.port import Hit, SearchQuery
 
@@ -258,6 +259,62 @@ class GroupStore(Protocol):
         self, tenant_id: UUID, group_id: UUID, columns: Sequence[str], context_columns: Sequence[str]
     ) -> PreferencesRow:
         """Say so."""
+
+
+class WebhookStore(Protocol):
+    """The rows of webhooks and of what is sent to them; each method is one transaction."""
+
+    async def find(self, tenant_id: UUID, part: Slice) -> Listing[WebhookRow]:
+        """Webhooks, newest first."""
+        ...
+
+    async def get(self, tenant_id: UUID, webhook_id: UUID) -> WebhookRow:
+        """One webhook."""
+        ...
+
+    async def add(self, *, caller: Caller, webhook_id: UUID, wish: WebhookWish, secret: bytes) -> WebhookRow:
+        """Make one; its secret is sealed."""
+        ...
+
+    async def change(self, *, caller: Caller, webhook_id: UUID, wish: WebhookWish) -> WebhookRow:
+        """Change what is given."""
+        ...
+
+    async def set_secret(
+        self, *, caller: Caller, webhook_id: UUID, secret: bytes, overlap_seconds: float
+    ) -> WebhookRow:
+        """Give it another sealed secret."""
+        ...
+
+    async def remove(self, *, caller: Caller, webhook_id: UUID) -> None:
+        """Nothing is sent to it any more."""
+        ...
+
+    async def ping(self, *, caller: Caller, webhook_id: UUID) -> DeliveryRow:
+        """Have a ping sent to it."""
+        ...
+
+    async def deliveries(
+        self, tenant_id: UUID, webhook_id: UUID, state: str | None, part: Slice
+    ) -> Listing[DeliveryRow]:
+        """What was and will be sent to it."""
+        ...
+
+    async def delivery(self, tenant_id: UUID, webhook_id: UUID, delivery_id: UUID) -> DeliveryRow:
+        """One of them."""
+        ...
+
+    async def redeliver(self, *, caller: Caller, webhook_id: UUID, delivery_id: UUID) -> DeliveryRow:
+        """Have it sent now."""
+        ...
+
+
+class SecretSealer(Protocol):
+    """Keeps secrets that must be used again."""
+
+    def seal(self, text: str, *, about: str) -> bytes:
+        """What may be stored; raises ``NoKeyError``."""
+        ...
 
 
 class Rebuilds(Protocol):

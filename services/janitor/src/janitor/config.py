@@ -13,12 +13,19 @@ from shared.settings import (
     PipelineSettings,
     ServingSettings,
     WeaviateSettings,
+    WebhookSettings,
 )
 from shared.settings_base import derived
 
 
 class JanitorSettings(
-    CommonSettings, NsqSettings, PipelineSettings, WeaviateSettings, ServingSettings, FileSettings
+    CommonSettings,
+    NsqSettings,
+    PipelineSettings,
+    WeaviateSettings,
+    ServingSettings,
+    FileSettings,
+    WebhookSettings,
 ):
     """All of them."""
 
@@ -75,6 +82,41 @@ class JanitorSettings(
     remembered_workers_seconds: PositiveFloat = Field(
         3600.0, description="seconds that a process is remembered after its lease has lapsed"
     )
+    webhook_period_seconds: PositiveFloat = Field(
+        1.0, description="seconds between two looks for webhooks that are due"
+    )
+    webhook_timeout_seconds: PositiveFloat = Field(
+        15.0, description="seconds that one request to a webhook may take in all"
+    )
+    webhook_connect_timeout_seconds: PositiveFloat = derived(
+        lambda values: min(5.0, values["webhook_timeout_seconds"] / 2),
+        "half of QUERN_WEBHOOK_TIMEOUT_SECONDS, at most 5",
+        "seconds for finding a webhook's host, and as long again for the connection to it",
+    )
+    webhook_lease_seconds: PositiveFloat = derived(
+        lambda values: 2 * values["webhook_timeout_seconds"] + 30.0,
+        "twice QUERN_WEBHOOK_TIMEOUT_SECONDS and 30 more",
+        "seconds after which a delivery whose sender gave no sign is sent by another",
+    )
+    webhook_max_attempts: PositiveInt = Field(
+        8, description="tries of a delivery before it is dead; with the pauses of their defaults within a day"
+    )
+    webhook_retry_base_seconds: PositiveFloat = Field(
+        20.0,
+        description="seconds before the second try; four times as long before each further one, 20 % jitter",
+    )
+    webhook_retry_max_seconds: PositiveFloat = Field(
+        43_200.0, description="seconds that the pause before a try never exceeds, Retry-After included"
+    )
+    webhook_pause_seconds: PositiveFloat = Field(
+        259_200.0, description="seconds without any success after which a webhook that fails is paused"
+    )
+    webhook_remembered_seconds: PositiveFloat = Field(
+        1_209_600.0, description="seconds after which a delivery is forgotten, whatever became of it"
+    )
+    webhook_per_host: PositiveInt = Field(8, description="requests to the webhooks of one host at once")
+    webhook_per_tenant: PositiveInt = Field(16, description="requests to the webhooks of one tenant at once")
+    webhook_at_once: PositiveInt = Field(64, description="requests to webhooks at once, in all")
     janitor_turn_seconds: PositiveFloat = Field(
         600.0, description="seconds that one turn of a task may take at most"
     )
@@ -116,6 +158,36 @@ class JanitorSettings(
             lambda recent, remembered: recent <= remembered,
             "remembered_seconds",
             "index batches would be forgotten before they can be verified again",
+        )
+        self.require(
+            "webhook_timeout_seconds",
+            lambda timeout, lease: timeout < lease,
+            "webhook_lease_seconds",
+            "a delivery would be sent by another while it is still being sent",
+        )
+        self.require(
+            "webhook_retry_base_seconds",
+            lambda base, most: base <= most,
+            "webhook_retry_max_seconds",
+            "the first pause cannot be above the last",
+        )
+        self.require(
+            "webhook_retry_max_seconds",
+            lambda pause, remembered: pause < remembered,
+            "webhook_remembered_seconds",
+            "a delivery would be forgotten before it is tried again",
+        )
+        self.require(
+            "webhook_per_host",
+            lambda host, tenant: host <= tenant,
+            "webhook_per_tenant",
+            "one slow receiver would hold up all others of its tenant",
+        )
+        self.require(
+            "webhook_per_tenant",
+            lambda tenant, every: tenant <= every,
+            "webhook_at_once",
+            "one tenant would hold up all others",
         )
         self.require(
             "statement_timeout_seconds",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from janitor.core.webhooks import Outcome
     from shared.blobs import BlobEntry
     from shared.postgres import registry
     from shared.postgres.prune_decisions import Pruned
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from shared.postgres.upkeep_removal import DeletingSource, OpenWork
     from shared.postgres.upkeep_tenants import GoingTenant
     from shared.postgres.upkeep_watch import ChangedVersion, Remembered, Watch
+    from shared.postgres.webhook_sending import Delivery, SendingLimits, WebhookFigures
     from shared.vectors.port import Entry, Mark
 
 
@@ -493,6 +495,58 @@ class Rebuilds(Protocol):
 
     async def forget(self, *, after_seconds: float) -> int:
         """Forget those that were finished long ago."""
+        ...
+
+
+class WebhookRows(Protocol):
+    """The outbox of webhooks."""
+
+    async def claim(self, limits: SendingLimits) -> list[Delivery]:
+        """Take what is due and fits."""
+        ...
+
+    async def hand_back(self, deliveries: Sequence[Delivery]) -> None:
+        """They are due at once."""
+        ...
+
+    async def note_delivered(self, delivery: Delivery, facts: Mapping[str, object]) -> bool:
+        """It arrived."""
+        ...
+
+    async def note_failed(
+        self,
+        delivery: Delivery,
+        facts: Mapping[str, object],
+        *,
+        again_after_seconds: float | None,
+        gone: bool,
+        pause_after_seconds: float,
+    ) -> str | None:
+        """It did not; why its webhook was paused by that, if it was."""
+        ...
+
+    async def forget(self, *, after_seconds: float, at_most: int) -> int:
+        """Forget what is old, and what is of deleted webhooks."""
+        ...
+
+    async def figures(self) -> WebhookFigures:
+        """What waits."""
+        ...
+
+
+class Receivers(Protocol):
+    """Other systems, that webhooks lead to."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+        """Send a message; whatever goes wrong is an outcome."""
+        ...
+
+
+class WebhookDelivering(Protocol):
+    """Whoever sends one delivery."""
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """One try, and noting it."""
         ...
 
 

@@ -92,6 +92,27 @@ PRUNE_DECISIONS = CounterFamily(
     "quern_prune_decisions_total", "What people decided about held pages: approve, reject.", "decision"
 )
 
+# Webhooks
+WEBHOOK_TRIES = CounterFamily(
+    "quern_webhook_tries_total",
+    "Requests to webhooks by what became of them: delivered, http_error, redirected, timeout, tls_error, unreachable, "
+    "blocked_address, secret_unreadable.",
+    "outcome",
+)
+WEBHOOK_TRY_DURATION = HistogramFamily(
+    "quern_webhook_try_duration_seconds", "Time that one request to a webhook took.", buckets=_REQUEST
+)
+WEBHOOK_DELIVERIES_WAITING = GaugeFamily(
+    "quern_webhook_deliveries_waiting", "Deliveries that are neither delivered nor dead."
+)
+OLDEST_WAITING_DELIVERY = GaugeFamily(
+    "quern_oldest_waiting_delivery_seconds",
+    "For how long the oldest delivery has been due that nothing keeps from being sent.",
+)
+WEBHOOKS_PAUSED = GaugeFamily(
+    "quern_webhooks_paused", "Webhooks that failed for so long that they are paused."
+)
+
 # Throughput
 CHUNKS_EMBEDDED = CounterFamily("quern_chunks_embedded_total", "Chunks embedded.")
 CHUNKS_INDEXED = CounterFamily(

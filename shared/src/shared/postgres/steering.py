@@ -23,6 +23,7 @@ from shared.postgres.intake_errors import (
 )
 from shared.postgres.intake_support import add_job, audit
 from shared.postgres.locks import Family, lock_documents, lock_family, lock_jobs
+from shared.postgres.run_ends import note_ends
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, close_runs, finish_jobs, move_ledger
 from shared.states import TERMINAL, JobStatus, Reason
@@ -394,6 +395,7 @@ class PostgresSteering:
         if pages:
             await cancel_jobs(connection, pages, limits=self._prune_limits)
         await close_runs(connection, crawls, limits=self._prune_limits)
+        await note_ends(connection, run_ids)  # once more: now with their pages counted
 
     async def _repeat(self, connection: Connection, caller: Caller, job: Record, run_id: UUID) -> None:
         columns = {"source_id": job["source_id"], "payload": job["payload"], "config": job["config"]}

@@ -100,6 +100,12 @@ DELETE FROM tenant_usage WHERE tenant_id = $1 AND $2 > 0;
 -- name: drop_tenant_turns
 DELETE FROM tenant_turns WHERE tenant_id = $1 AND $2 > 0;
 
+-- name: drop_webhook_deliveries
+DELETE FROM webhook_deliveries WHERE ctid = ANY (ARRAY(SELECT ctid FROM webhook_deliveries WHERE tenant_id = $1 LIMIT $2));
+
+-- name: drop_webhooks
+DELETE FROM webhooks WHERE ctid = ANY (ARRAY(SELECT ctid FROM webhooks WHERE tenant_id = $1 LIMIT $2));
+
 -- name: drop_sources
 -- The rows that stay as receipts of a living tenant's sources.
 DELETE FROM sources WHERE ctid = ANY (ARRAY(

@@ -30,6 +30,8 @@ PURGES: Final = (
     "drop_stored_uploads",
     "drop_tenant_usage",
     "drop_tenant_turns",
+    "drop_webhook_deliveries",
+    "drop_webhooks",
     "drop_sources",
     "drop_groups",
 )

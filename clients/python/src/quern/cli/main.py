@@ -10,7 +10,7 @@ import typer
 from quern import __version__
 from quern.cli import add as adding
 from quern.cli import doctor as examining
-from quern.cli import failures, prunes, rebuild, sources
+from quern.cli import failures, prunes, rebuild, sources, webhooks
 from quern.cli import search as searching
 from quern.cli import status as looking
 from quern.cli.exit_codes import HELP, ExitCode
@@ -32,6 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
+
+app.add_typer(webhooks.app, name="webhooks")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  (how typer calls it)

@@ -62,6 +62,7 @@ from quern.models.system import (
     Stats,
     System,
 )
+from quern.models.webhooks import Delivery, DeliveryState, DeliveryTry, Webhook, WebhookEvent
 
 __all__ = [
     "Audit",
@@ -75,6 +76,9 @@ __all__ = [
     "CrawledPage",
     "DeadMessage",
     "DeadMessageDetail",
+    "Delivery",
+    "DeliveryState",
+    "DeliveryTry",
     "Document",
     "DocumentDetail",
     "DocumentStatus",
@@ -126,4 +130,6 @@ __all__ = [
     "UploadAccepted",
     "User",
     "Version",
+    "Webhook",
+    "WebhookEvent",
 ]

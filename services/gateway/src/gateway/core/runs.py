@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from shared.postgres.reads.records import JobRow
 
-#: The types of root jobs that ingest: what /v1/ingestion-runs lists.
-RUN_TYPES: Final = ("crawler", "upload", "activate")
-
 _PARENT_TYPES: Final = frozenset({"crawler"})
 _ALL: Final = 100
 

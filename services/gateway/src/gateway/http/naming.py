@@ -84,4 +84,4 @@ def _words(path: str) -> list[str]:
 
 
 def _singular(word: str) -> str:
-    return word.removesuffix("s")
+    return word.removesuffix("ies") + "y" if word.endswith("ies") else word.removesuffix("s")

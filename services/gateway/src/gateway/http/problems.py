@@ -29,6 +29,7 @@ from shared.postgres.intake_errors import (
     NotYoursError,
     SourceExistsError,
 )
+from shared.sealing import NoKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,6 +61,10 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "group_in_use": (409, "The group is in use"),
     "group_exists": (409, "The group exists already"),
     "nothing_held": (409, "The run holds no pages"),
+    "too_many_webhooks": (409, "The tenant has as many webhooks as it may have"),
+    "webhook_inactive": (409, "Nothing is sent to the webhook"),
+    "delivery_in_flight": (409, "The delivery is being sent"),
+    "no_seal_key": (409, "Secrets cannot be kept"),
     "already_decided": (409, "Somebody has decided already"),
     "user_exists": (409, "The user exists already"),
     "last_admin": (409, "Somebody has to remain"),
@@ -170,6 +175,7 @@ _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callabl
     ),
     (GroupExistsError, lambda e: Refusal(code="group_exists", detail=str(e))),
     (GroupInUseError, lambda e: Refusal(code="group_in_use", detail=str(e))),
+    (NoKeyError, lambda e: Refusal(code="no_seal_key", detail=str(e))),
     (ConflictError, lambda e: Refusal(code=e.code, detail=str(e))),
     (DependencyUnavailableError, _unavailable),
 )

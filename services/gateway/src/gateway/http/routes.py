@@ -10,6 +10,7 @@ from gateway.http import account_routes
 from gateway.http.models import documents, groups, jobs, rebuilds, search, sources, system, uploads
 from gateway.http.models.common import PageQuery
 from gateway.http.route import AnyRoute, Route
+from gateway.http.webhook_routes import webhook_routes
 
 if TYPE_CHECKING:
     from gateway.http.handlers.accounts import AuditHandlers, AuthHandlers, TokenHandlers, UserHandlers
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.http.handlers.sources import SourceHandlers
     from gateway.http.handlers.system import SystemHandlers
     from gateway.http.handlers.uploads import UploadHandlers
+    from gateway.http.handlers.webhooks import WebhookHandlers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class Handlers:
     jobs: JobHandlers
     groups: GroupHandlers
     rebuilds: RebuildHandlers
+    webhooks: WebhookHandlers
     system: SystemHandlers
     auth: AuthHandlers
     users: UserHandlers
@@ -60,6 +63,7 @@ def api_routes(handlers: Handlers) -> tuple[AnyRoute, ...]:
         *_failed_job_routes(handlers.jobs),
         *_group_routes(handlers.groups),
         *_rebuild_routes(handlers.rebuilds),
+        *webhook_routes(handlers.webhooks),
         *_system_routes(handlers.system),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from gateway.http.examples import accounts, content, operations, sources, work
+from gateway.http.examples import accounts, content, operations, sources, webhooks, work
 from gateway.http.models.common import DEFAULT_LIMIT, Page
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
     **work.EXAMPLES,
     **operations.EXAMPLES,
     **accounts.EXAMPLES,
+    **webhooks.EXAMPLES,
 }
 
 #: What is streamed, or no JSON, by its media type.

@@ -20,6 +20,8 @@ OTHER: Final = "019a7c1e-5b00-7a10-8c4e-2f6d1b9e0a0d"
 USER: Final = "019a7c1e-5b00-7a10-8c4e-2f6d1b9e0a0f"
 API_KEY: Final = "019a7c1e-5b00-7a10-8c4e-2f6d1b9e0a10"
 TENANT: Final = "019a7c1e-5b00-7a10-8c4e-2f6d1b9e0a11"
+WEBHOOK: Final = "019a7c1e-5b00-7a10-8c4e-2f6d1b9e0a12"
+DELIVERY: Final = "019a7c1e-5b00-7a10-8c4e-2f6d1b9e0a13"
 REQUEST: Final = "019a7c1e-5b00-7a10-8c4e-2f6d1b9e0a0e"
 
 HASH: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -43,4 +45,6 @@ IDS: Final = {
     "user_id": USER,
     "token_id": API_KEY,
     "tenant_id": TENANT,
+    "webhook_id": WEBHOOK,
+    "delivery_id": DELIVERY,
 }

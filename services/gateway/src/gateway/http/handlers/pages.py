@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiohttp import web
 
-from gateway.core.runs import RUN_TYPES, progress_of, waiting_for
+from gateway.core.runs import progress_of, waiting_for
 from gateway.http import html, reference
 from shared.errors import DependencyError
 from shared.postgres.reads.jobs import JobFilter
 from shared.postgres.reads.records import Slice
-from shared.states import PruneState
+from shared.states import RUN_TYPES, PruneState
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
