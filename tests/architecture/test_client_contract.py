@@ -166,6 +166,7 @@ def system_calls(on: Client) -> Iterator[Callable[[], Awaitable[object]]]:
     yield on.system.stats
     yield on.system.get
     yield on.system.ledger
+    yield on.system.limits
     yield lambda: on.system.dead_messages(topic="ingest.task")
     yield lambda: on.system.dead_message(ID)
     yield on.system.health

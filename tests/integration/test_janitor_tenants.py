@@ -132,6 +132,18 @@ async def filled(pipeline: Pipeline, caller: Caller) -> Content:
     await Hooks(pipeline).add("https://hooks.test/", caller=caller)
     await add_uploads(pipeline, caller, 3)
     await pipeline.work()
+    await pipeline.rows(
+        """WITH somebody AS (
+            INSERT INTO users (tenant_id, email, password_hash, role) VALUES ($1, 'ada@example.org', 'hash', 'admin')
+            RETURNING id
+        ), signed_in AS (
+            INSERT INTO sessions (id, tenant_id, user_id, expires_at)
+            SELECT uuidv7(), $1, id, now() + interval '1 day' FROM somebody
+        )
+        INSERT INTO api_tokens (tenant_id, user_id, name, secret_hash, role)
+        SELECT $1, id, 'token', sha256(convert_to($1::text, 'UTF8')), 'user' FROM somebody RETURNING id""",
+        caller.tenant_id,
+    )
     return made
 
 

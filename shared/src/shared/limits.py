@@ -40,3 +40,6 @@ class TenantLimits:
 
 LIMIT_NAMES: Final = tuple(TenantLimits.__dataclass_fields__)
 """The names by which overrides are kept."""
+
+UNLIMITED: Final = TenantLimits(**dict.fromkeys(LIMIT_NAMES, 2**62))
+"""For whoever has nothing to say about limits."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from multidict import CIMultiDict
 
 from shared.errors import DependencyUnavailableError
+from shared.limits import UNLIMITED
 from shared.net.resolver import HostVerdict
 from shared.postgres.acceptance import AcceptedRun, AcceptedUpload
 from shared.postgres.intake_errors import SourceExistsError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.contracts.caller import Caller
+    from shared.limits import TenantLimits
     from shared.observability.readiness import DependencyState
     from shared.postgres.acceptance import Seed, UploadFacts
     from shared.postgres.reads.records import JobRow, LogRow, SourceRow
@@ -208,3 +210,13 @@ class FakeRequest:
         if chunk is None:
             await asyncio.Event().wait()
         return chunk or b""
+
+
+class FakeAllowed:
+    """The same limits for everybody."""
+
+    def __init__(self, **limits: int) -> None:
+        self.limits = UNLIMITED.overridden(limits)
+
+    async def allowed(self, tenant_id: UUID) -> TenantLimits:
+        return self.limits

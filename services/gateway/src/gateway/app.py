@@ -23,6 +23,7 @@ from gateway.http.handlers.accounts import AuditHandlers, AuthHandlers, TokenHan
 from gateway.http.handlers.documents import DocumentHandlers
 from gateway.http.handlers.groups import GroupHandlers
 from gateway.http.handlers.jobs import JobHandlers
+from gateway.http.handlers.limits import LimitHandlers
 from gateway.http.handlers.pages import PageHandlers
 from gateway.http.handlers.rebuilds import RebuildHandlers
 from gateway.http.handlers.runs import RunHandlers
@@ -41,7 +42,9 @@ from gateway.http.principal import Accounts as AccountPrincipal
 from gateway.http.principal import OneTenant
 from gateway.http.routes import Handlers, api_routes, description_routes, health_routes, page_routes
 from gateway.http.server import GatewayServer
+from gateway.http.throttle import Throttle
 from gateway.usecases.accounts import Accounts
+from gateway.usecases.allowances import Allowances
 from gateway.usecases.first_admin import FirstAdmin
 from gateway.usecases.following import Following, FollowLimits
 from gateway.usecases.jobs import Jobs
@@ -63,6 +66,7 @@ from shared.postgres.api_tokens import PostgresTokens
 from shared.postgres.database import EVERY_TENANT
 from shared.postgres.groups import Groups
 from shared.postgres.intake import PostgresIntake
+from shared.postgres.limits import PostgresLimits
 from shared.postgres.reads.audit import AuditReads
 from shared.postgres.reads.documents import DocumentReads
 from shared.postgres.reads.jobs import JobReads
@@ -88,6 +92,7 @@ if TYPE_CHECKING:
     from gateway.http.front import Principal
     from gateway.http.mcp.bridge import AsgiApp
     from shared.lifecycle import Lifecycle
+    from shared.limits import TenantLimits
     from shared.observability.readiness import Readiness
     from shared.postgres.database import Database
     from shared.queue.ports import Publisher
@@ -116,6 +121,8 @@ class _Parts:
     announcer: Announcements
     passwords: Argon2Passwords
     cookies: SessionCookies
+    limits: PostgresLimits
+    allowances: Allowances
 
 
 async def start(life: Lifecycle) -> None:
@@ -189,7 +196,10 @@ async def _parts(life: Lifecycle, settings: GatewaySettings) -> _Parts:
     )
     life.on_stop(embedder.close)
     lookup = SystemLookup()
+    limits = PostgresLimits(database=postgres, defaults=_tenant_limits(settings))
     return _Parts(
+        limits=limits,
+        allowances=Allowances(reader=limits, defaults=_tenant_limits(settings), clock=monotonic),
         postgres=postgres,
         publisher=publisher,
         queue=await life.enter(
@@ -253,6 +263,7 @@ def _front(life: Lifecycle, settings: GatewaySettings, parts: _Parts) -> Front:
         max_body_bytes=settings.http_body_max_bytes,
         idle_seconds=settings.http_idle_seconds,
         at_once=settings.http_requests_at_once,
+        throttle=Throttle(allowances=parts.allowances, clock=monotonic),
     )
 
 
@@ -300,7 +311,10 @@ def _handlers(
     system: SystemView,
 ) -> Handlers:
     intake = PostgresIntake(
-        database=parts.postgres, max_attempts=settings.max_attempts, prune_limits=prune_limits(settings)
+        database=parts.postgres,
+        max_attempts=settings.max_attempts,
+        prune_limits=prune_limits(settings),
+        tenant_limits=_tenant_limits(settings),
     )
     source_reads = SourceReads(database=parts.postgres)
     sources = Sources(
@@ -314,6 +328,7 @@ def _handlers(
         announcer=parts.announcer,
         deletes=SourceDeletes(publisher=parts.publisher),
         default_settings=default_settings(),
+        allowed=parts.allowances,
     )
     work = Jobs(
         intake=intake, jobs=jobs, source_reader=source_reads, sources=sources, announcer=parts.announcer
@@ -342,6 +357,7 @@ def _handlers(
                 clock=monotonic,
             )
         ),
+        limits=LimitHandlers(limits=parts.limits),
         runs=RunHandlers(
             reader=jobs, jobs=work, system=system, following=_following(life, settings, jobs, system)
         ),
@@ -369,6 +385,10 @@ def _webhooks(settings: GatewaySettings, parts: _Parts) -> WebhookHandlers:
         overlap_seconds=settings.webhook_secret_overlap_seconds,
     )
     return WebhookHandlers(webhooks=webhooks, store=store)
+
+
+def _tenant_limits(settings: GatewaySettings) -> TenantLimits:
+    return settings.tenant_limits(jobs_in_flight=settings.window_per_tenant)
 
 
 def _uploads(settings: GatewaySettings, parts: _Parts, intake: PostgresIntake) -> Uploads:

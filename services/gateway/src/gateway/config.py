@@ -25,6 +25,7 @@ from shared.settings import (
     WebhookSettings,
 )
 from shared.settings_base import CommaSeparated, Port, Words, derived, split_commas
+from shared.settings_limits import LimitSettings
 
 SECRET_CHARACTERS: Final = 32
 """The least of a secret that others could try to guess: what 32 random bytes take, and some."""
@@ -41,6 +42,7 @@ class GatewaySettings(
     FileSettings,
     CrawlSettings,
     WebhookSettings,
+    LimitSettings,
 ):
     """All of them."""
 

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
     from gateway.core.accounts import SessionClaim
     from shared.contracts.caller import Caller, Role
+    from shared.limits import TenantLimits
     from shared.net.resolver import HostVerdict
     from shared.observability.readiness import DependencyState
     from shared.postgres.acceptance import AcceptedRun, AcceptedUpload, Seed, UploadFacts
     from shared.postgres.account_rows import AccountRow, AuditRow, CallerRow, TokenRow, UserRow
+    from shared.postgres.limits import TenantUsage
     from shared.postgres.prune_decisions import Decided
     from shared.postgres.reads.documents import DocumentFilter
     from shared.postgres.reads.jobs import JobFilter
@@ -325,6 +327,23 @@ class Rebuilds(Protocol):
 
     async def get(self, tenant_id: UUID, rebuild_id: UUID) -> RebuildRow | None:
         """How far one is; None where there is none."""
+
+
+class LimitReader(Protocol):
+    """What tenants may use and do use."""
+
+    async def allowed(self, tenant_id: UUID) -> TenantLimits:
+        """The limits of a tenant."""
+
+    async def used(self, tenant_id: UUID) -> TenantUsage:
+        """What it uses now."""
+
+
+class Allowed(Protocol):
+    """The limits of tenants, remembered for a while."""
+
+    async def allowed(self, tenant_id: UUID) -> TenantLimits:
+        """Those of a tenant; never raises."""
 
 
 class JobDispatcher(Protocol):

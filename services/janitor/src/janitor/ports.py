@@ -277,6 +277,10 @@ class Content(Protocol):
         """Those of these originals that something can still need."""
         ...
 
+    async def give_back(self, run_ids: Sequence[UUID]) -> int:
+        """What the originals of these runs took is free again."""
+        ...
+
 
 class Blobs(Protocol):
     """The originals of uploads."""

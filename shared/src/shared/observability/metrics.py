@@ -187,6 +187,13 @@ def record_publish(topic: str, outcome: str, count: int) -> None:
     PUBLISHED.inc(topic, outcome, amount=count)
 
 
+LIMIT_REFUSALS = CounterFamily(
+    "quern_limit_refusals_total",
+    "Requests beyond a tenant's limit: requests, sources, stored_bytes, pages_per_crawl.",
+    "limit",
+)
+
+
 def record_search(mode: str, seconds: Mapping[str, float], *, budget_seconds: float) -> None:
     """Count one search.
 

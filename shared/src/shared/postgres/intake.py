@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.limits import UNLIMITED
 from shared.postgres.acceptance import PostgresAcceptance
 from shared.postgres.prune_decisions import PostgresPruneDecisions
 from shared.postgres.steering import RETRY_MANY_SECONDS, PostgresSteering
 
 if TYPE_CHECKING:
+    from shared.limits import TenantLimits
     from shared.postgres.database import Database
     from shared.verdicts import PruneLimits
 
@@ -23,9 +25,12 @@ class PostgresIntake(PostgresAcceptance, PostgresSteering, PostgresPruneDecision
         max_attempts: int,
         prune_limits: PruneLimits,
         retry_many_seconds: float = RETRY_MANY_SECONDS,
+        tenant_limits: TenantLimits = UNLIMITED,
     ) -> None:
         """``retry_many_seconds`` is after how long a request to retry many begins no further slice."""
-        PostgresAcceptance.__init__(self, database=database, max_attempts=max_attempts)
+        PostgresAcceptance.__init__(
+            self, database=database, max_attempts=max_attempts, tenant_limits=tenant_limits
+        )
         PostgresSteering.__init__(
             self,
             database=database,

@@ -114,6 +114,15 @@ DELETE FROM sources WHERE ctid = ANY (ARRAY(
 -- name: drop_groups
 DELETE FROM groups WHERE ctid = ANY (ARRAY(SELECT ctid FROM groups WHERE tenant_id = $1 LIMIT $2));
 
+-- name: drop_sessions
+DELETE FROM sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessions WHERE tenant_id = $1 LIMIT $2));
+
+-- name: drop_api_tokens
+DELETE FROM api_tokens WHERE ctid = ANY (ARRAY(SELECT ctid FROM api_tokens WHERE tenant_id = $1 LIMIT $2));
+
+-- name: drop_users
+DELETE FROM users WHERE ctid = ANY (ARRAY(SELECT ctid FROM users WHERE tenant_id = $1 LIMIT $2));
+
 -- name: mark_purged
 UPDATE tenants SET purged_at = now(), limits = '{}' WHERE id = $1;
 

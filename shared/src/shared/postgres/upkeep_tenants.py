@@ -34,6 +34,9 @@ PURGES: Final = (
     "drop_webhooks",
     "drop_sources",
     "drop_groups",
+    "drop_sessions",
+    "drop_api_tokens",
+    "drop_users",
 )
 
 

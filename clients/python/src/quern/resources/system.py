@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quern.models.common import Page
-from quern.models.system import DeadMessage, DeadMessageDetail, Health, Ledger, Ready, Stats, System
+from quern.models.system import DeadMessage, DeadMessageDetail, Health, Ledger, Limits, Ready, Stats, System
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -16,7 +16,7 @@ _READY = frozenset({200, 503})
 
 
 class SystemRoutes:
-    """``/v1/stats``, ``/v1/system``, ``/healthz`` and ``/readyz``."""
+    """``/v1/stats``, ``/v1/limits``, ``/v1/system``, ``/healthz`` and ``/readyz``."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -28,6 +28,10 @@ class SystemRoutes:
     async def get(self) -> System:
         """Components, queues, versions."""
         return await self._transport.get(System, "/v1/system")
+
+    async def limits(self) -> Limits:
+        """What one's own tenant may use, and what it does use."""
+        return await self._transport.get(Limits, "/v1/limits")
 
     async def ledger(self) -> Ledger:
         """All work ever accepted, by what became of it."""

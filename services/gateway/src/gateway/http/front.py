@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from gateway.http.route import Answer
     from gateway.http.router import Match
+    from gateway.http.throttle import Throttle
     from shared.contracts.caller import Caller
 
 _log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ _log = structlog.get_logger(__name__)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _PREFIXES: Final = ("/v1", "/api")
+_LIMITED: Final = (*_PREFIXES, "/mcp")
 _UNMATCHED: Final = "(none)"
 _CLIENT_GONE: Final = 499
 
@@ -68,6 +70,7 @@ class Front:
         max_body_bytes: of JSON.
         idle_seconds: how long a client may send nothing of its body.
         at_once: requests below the prefixes that are answered at once; who looks after the service is always heard.
+        throttle: limits the requests that somebody answers for, those of assistants among them.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Front:
         max_body_bytes: int,
         idle_seconds: float,
         at_once: int = 256,
+        throttle: Throttle | None = None,
     ) -> None:
         table = [(route.method, prefix + route.path, route) for route in routes for prefix in _PREFIXES]
         self._router: Router[AnyRoute] = Router(
@@ -90,6 +94,7 @@ class Front:
         self._max_body_bytes = max_body_bytes
         self._idle_seconds = idle_seconds
         self._at_once = at_once
+        self._throttle = throttle
         self._under_way = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -161,6 +166,7 @@ class Front:
         # Before anything is read: whoever may not do this shall not cost more than the question.
         caller = await self._principal(request, request_id, route.access)
         require(route.access, caller)
+        limits = await self._admitted(request, route, caller)
         _require_plain_body(request)
         query = bind_query(route.query, request.query)
         body: BaseModel = NoBody()
@@ -175,7 +181,15 @@ class Front:
             body=body,
             request=request,
         )
-        return rendered(route, await route.handler(call))
+        response = rendered(route, await route.handler(call))
+        if not response.prepared:
+            response.headers.update(limits)
+        return response
+
+    async def _admitted(self, request: web.BaseRequest, route: AnyRoute, caller: Caller) -> dict[str, str]:
+        if self._throttle is None or route.access is Access.PUBLIC or not request.path.startswith(_LIMITED):
+            return {}
+        return await self._throttle.admit(caller)
 
     def _require_room(self, request: web.BaseRequest) -> None:
         if self._under_way > self._at_once and request.path.startswith(_PREFIXES):

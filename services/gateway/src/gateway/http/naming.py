@@ -38,6 +38,7 @@ _TAG_OF: Final[Mapping[str, str]] = {
     "groups": "Groups",
     "reindex": "Operations",
     "stats": "Operations",
+    "limits": "Operations",
     "system": "Operations",
     "audit": "Operations",
     "healthz": "Health",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.http.schemas import Schemas
 
 #: What can happen to any request below /v1.
-_COMMON: Final = ("validation_error", "internal_error", "dependency_unavailable", "busy")
+_COMMON: Final = ("validation_error", "rate_limited", "internal_error", "dependency_unavailable", "busy")
 _OF_BODIES: Final = ("too_large", "unsupported_type")
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _UNPROTECTED: Final = frozenset({Access.PUBLIC, Access.OPTIONAL})
@@ -194,6 +194,7 @@ _MEMBERS: Final[dict[str, dict[str, Any]]] = {
     "source_exists": {"source_id": story.SOURCE},
     "ingest_in_progress": {"run_id": story.RUN},
     "too_large": {"limit_bytes": 1_048_576},
+    "quota_exceeded": {"limit": "sources", "allowed": 10_000},
 }
 
 

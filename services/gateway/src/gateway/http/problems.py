@@ -18,8 +18,11 @@ from gateway.core.errors import (
     TooManyAttemptsError,
     UnauthenticatedError,
 )
+from gateway.core.rate import RateLimitedError
 from gateway.http.router import BadIdError, UnknownPathError, WrongMethodError
+from gateway.http.throttle import refused_headers
 from shared.errors import DependencyUnavailableError
+from shared.observability.metrics import LIMIT_REFUSALS
 from shared.postgres.account_errors import OperatorOnlyError
 from shared.postgres.group_errors import GroupExistsError, GroupInUseError
 from shared.postgres.intake_errors import (
@@ -29,6 +32,7 @@ from shared.postgres.intake_errors import (
     NotYoursError,
     SourceExistsError,
 )
+from shared.postgres.limits import QuotaExceededError
 from shared.sealing import NoKeyError
 
 if TYPE_CHECKING:
@@ -70,12 +74,14 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "last_admin": (409, "Somebody has to remain"),
     "too_many_tokens": (409, "Too many API tokens"),
     "conflict": (409, "The state does not allow this"),
+    "quota_exceeded": (409, "The tenant has as much as it may have"),
     "too_large": (413, "Too large"),
     "unsupported_type": (415, "The type is not supported"),
     "validation_error": (422, "The request is not valid"),
     "unknown_job_type": (422, "There is no such type of job"),
     "blocked_address": (422, "The address may not be crawled"),
     "too_many_attempts": (429, "Too many attempts"),
+    "rate_limited": (429, "Too many requests"),
     "internal_error": (500, "Internal error"),
     "dependency_unavailable": (503, "A dependency is not available"),
     "busy": (503, "Too many at once"),
@@ -135,6 +141,13 @@ def _unavailable(error: DependencyUnavailableError) -> Refusal:
     )
 
 
+def _quota(error: QuotaExceededError) -> Refusal:
+    LIMIT_REFUSALS.inc(error.limit)
+    return Refusal(
+        code=error.code, detail=str(error), members={"limit": error.limit, "allowed": error.allowed}
+    )
+
+
 def _wrong_method(error: WrongMethodError) -> Refusal:
     allowed = ", ".join(error.allowed)
     return Refusal(
@@ -162,6 +175,10 @@ _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callabl
             code=e.code, detail=str(e), headers={"Retry-After": str(math.ceil(e.retry_after_seconds))}
         ),
     ),
+    (
+        RateLimitedError,
+        lambda e: Refusal(code=e.code, detail=str(e), headers=refused_headers(e)),
+    ),
     (RefusedError, lambda e: Refusal(code=e.code, detail=str(e))),
     ((OperatorOnlyError, NotYoursError), lambda e: Refusal(code="forbidden", detail=str(e))),
     (NotFoundError, lambda e: Refusal(code="not_found", detail=str(e))),
@@ -176,6 +193,7 @@ _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callabl
     (GroupExistsError, lambda e: Refusal(code="group_exists", detail=str(e))),
     (GroupInUseError, lambda e: Refusal(code="group_in_use", detail=str(e))),
     (NoKeyError, lambda e: Refusal(code="no_seal_key", detail=str(e))),
+    (QuotaExceededError, _quota),
     (ConflictError, lambda e: Refusal(code=e.code, detail=str(e))),
     (DependencyUnavailableError, _unavailable),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.core.access import Access
 from gateway.http import account_routes
+from gateway.http.limit_routes import limit_routes
 from gateway.http.models import documents, groups, jobs, rebuilds, search, sources, system, uploads
 from gateway.http.models.common import PageQuery
 from gateway.http.route import AnyRoute, Route
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.http.handlers.documents import DocumentHandlers
     from gateway.http.handlers.groups import GroupHandlers
     from gateway.http.handlers.jobs import JobHandlers
+    from gateway.http.handlers.limits import LimitHandlers
     from gateway.http.handlers.pages import PageHandlers
     from gateway.http.handlers.rebuilds import RebuildHandlers
     from gateway.http.handlers.runs import RunHandlers
@@ -45,6 +47,7 @@ class Handlers:
     users: UserHandlers
     tokens: TokenHandlers
     audit: AuditHandlers
+    limits: LimitHandlers
 
 
 def api_routes(handlers: Handlers) -> tuple[AnyRoute, ...]:
@@ -65,6 +68,7 @@ def api_routes(handlers: Handlers) -> tuple[AnyRoute, ...]:
         *_rebuild_routes(handlers.rebuilds),
         *webhook_routes(handlers.webhooks),
         *_system_routes(handlers.system),
+        *limit_routes(handlers.limits),
     )
 
 
@@ -81,7 +85,7 @@ def _source_routes(on: SourceHandlers) -> tuple[AnyRoute, ...]:
             body=sources.SourceInput,
             status=201,
             answer=sources.SourceAdded,
-            problems=("source_exists", "blocked_address"),
+            problems=("source_exists", "blocked_address", "quota_exceeded"),
         ),
         Route("GET", "/sources/{source_id}", on.get, "Show a source", answer=sources.Source),
         Route(
@@ -145,6 +149,7 @@ def _upload_routes(on: UploadHandlers) -> tuple[AnyRoute, ...]:
                 "empty_file",
                 "incomplete_upload",
                 "malformed_upload",
+                "quota_exceeded",
                 "busy",
             ),
         ),

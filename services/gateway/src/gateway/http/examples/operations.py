@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.http.examples import story
-from gateway.http.models import rebuilds, system
+from gateway.http.models import limits, rebuilds, system
 from shared.contracts.topics import INGEST_TASK
 
 if TYPE_CHECKING:
@@ -63,6 +63,17 @@ EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
     },
     system.DeadMessage: _DEAD,
     system.DeadMessageDetail: {**_DEAD, "body_base64": "bm9uc2Vuc2U="},
+    limits.Limits: {
+        "allowed": {
+            "sources": 10_000,
+            "pages_per_crawl": 100_000,
+            "stored_bytes": 107_374_182_400,
+            "requests_per_second": 300,
+            "requests_burst": 1000,
+            "jobs_in_flight": 200,
+        },
+        "used": {"sources": 12, "stored_bytes": 48_318_382, "jobs_in_flight": 15},
+    },
     system.Health: {"status": "up"},
     system.Ready: {
         "status": "down",
