@@ -19,6 +19,7 @@ from gateway.http.models import (
     accounts,
     common,
     documents,
+    errands,
     groups,
     jobs,
     rebuilds,
@@ -102,6 +103,22 @@ def of_groups(client: Client) -> Iterator[Callable[[], Awaitable[object]]]:
     yield lambda: on.prefer(ID, columns=["a"], context_columns=["b"])
 
 
+def job_calls(on: Client) -> Iterator[Callable[[], Awaitable[object]]]:
+    """Those about jobs."""
+    yield lambda: on.jobs.list(status=JobStatus.FAILED, type="page", parent_id=ID)
+    yield lambda: on.jobs.get(ID)
+    yield lambda: on.jobs.start("crawler", {"url": "https://x.test/"})
+    yield lambda: on.jobs.children(ID)
+    yield lambda: on.jobs.logs(ID, level="info", after=3)
+    yield lambda: on.jobs.cancel(ID)
+    yield lambda: on.jobs.rerun(ID)
+    yield lambda: on.jobs.copy(ID, {"depth": 1})
+    yield lambda: on.jobs.delete(ID)
+    yield lambda: on.jobs.failed(handler="web", error_code="timeout")
+    yield lambda: on.jobs.retry(ID)
+    yield lambda: on.jobs.retry_many(ids=[ID])
+
+
 def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]]]:
     """Every public method with all of its parameters."""
     crawl = CrawlOptions(
@@ -127,6 +144,7 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: on.sources.update(ID, name="n", group_id=ID, crawl=crawl)
     yield lambda: on.sources.delete(ID, force=True)
     yield lambda: on.sources.sync(ID)
+    yield lambda: on.sources.reembed([ID])
     yield lambda: on.sources.pages(ID, status="held")
     yield lambda: on.sources.columns(ID)
     yield lambda: on.upload(file, group_id=ID, title="t", version_label="v")
@@ -141,18 +159,7 @@ def calls(client: Client, file: Path) -> Iterator[Callable[[], Awaitable[object]
     yield lambda: anext(on.runs.events(ID))
     yield lambda: on.runs.prunes(state="held", source_id=ID)
     yield lambda: on.runs.decide_prune(ID, approve=True)
-    yield lambda: on.jobs.list(status=JobStatus.FAILED, type="page", parent_id=ID)
-    yield lambda: on.jobs.get(ID)
-    yield lambda: on.jobs.start("crawler", {"url": "https://x.test/"})
-    yield lambda: on.jobs.children(ID)
-    yield lambda: on.jobs.logs(ID, level="info", after=3)
-    yield lambda: on.jobs.cancel(ID)
-    yield lambda: on.jobs.rerun(ID)
-    yield lambda: on.jobs.copy(ID, {"depth": 1})
-    yield lambda: on.jobs.delete(ID)
-    yield lambda: on.jobs.failed(handler="web", error_code="timeout")
-    yield lambda: on.jobs.retry(ID)
-    yield lambda: on.jobs.retry_many(ids=[ID])
+    yield from job_calls(on)
     yield from account_calls(client)
     yield from webhook_calls(client)
     yield from of_groups(client)
@@ -251,7 +258,19 @@ def test_options_of_crawls_and_searches_are_the_same() -> None:
 
 ANSWERS = [
     (mine, theirs)
-    for module in (accounts, documents, groups, jobs, rebuilds, search, sources, system, uploads, webhooks)
+    for module in (
+        accounts,
+        documents,
+        errands,
+        groups,
+        jobs,
+        rebuilds,
+        search,
+        sources,
+        system,
+        uploads,
+        webhooks,
+    )
     for name, theirs in vars(module).items()
     if inspect.isclass(theirs)
     and issubclass(theirs, common.Output)
@@ -273,6 +292,7 @@ def test_every_answer_has_its_shape_in_the_client() -> None:
         for module in (
             accounts,
             documents,
+            errands,
             groups,
             jobs,
             rebuilds,

@@ -38,6 +38,9 @@ PUBLISHED: Final = {
     "parser_crashed",
     "lease_lost",
     "embedder_unavailable",
+    "summary_unavailable",
+    "summary_refused",
+    "collection_changed",
     "internal_error",
 }
 

@@ -274,7 +274,7 @@ async def test_jobs_are_cancelled_run_again_copied_and_removed(client: Client) -
     assert ledger["balanced"] is True
 
 
-@pytest.mark.parametrize("kind", ["summarizer", "cleanup", "reembed", "nonsense"])
+@pytest.mark.parametrize("kind", ["page", "upload", "parent"])
 async def test_other_types_of_jobs_are_unknown(client: Client, kind: str) -> None:
     body = {"type": kind, "payload": {}}
     await client.refused("POST", "/v1/jobs", json=body, status=422, code="unknown_job_type")
@@ -287,7 +287,6 @@ async def test_other_types_of_jobs_are_unknown(client: Client, kind: str) -> Non
         ("GET", "/v1/sources/"),
         ("GET", "/metrics"),
         ("GET", "/v1/tenants"),
-        ("POST", "/v1/sources/reembed"),
         ("GET", f"/v1/groups/{NOBODY}/preferences"),
         ("PUT", f"/v1/groups/{NOBODY}/preferences"),
         ("GET", f"/v1/sources/{NOBODY}"),

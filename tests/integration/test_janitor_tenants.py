@@ -49,6 +49,7 @@ WITH_SOURCES = {
     "crawl_pages",
     "document_versions",
     "documents",
+    "document_summaries",
     "held_pages",
     "objects",
     "version_chunks",

@@ -30,6 +30,9 @@ class ErrorCode(StrEnum):
     PARSER_CRASHED = "parser_crashed"
     LEASE_LOST = "lease_lost"
     EMBEDDER_UNAVAILABLE = "embedder_unavailable"
+    SUMMARY_UNAVAILABLE = "summary_unavailable"
+    SUMMARY_REFUSED = "summary_refused"
+    COLLECTION_CHANGED = "collection_changed"
     INTERNAL_ERROR = "internal_error"
 
 

@@ -421,3 +421,12 @@ class WebhookSettings(Settings):
                     "take what `openssl rand -base64 32` says"
                 )
         return self
+
+
+class CleanupSettings(Settings):
+    """What a cleanup of jobs must leave."""
+
+    cleanup_min_age_seconds: NonNegativeFloat = Field(
+        86_400.0,
+        description="seconds since their end that jobs are kept, whatever a cleanup asks for",
+    )

@@ -22,7 +22,7 @@ TERMINAL: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CA
 
 
 #: The types of root jobs that ingest: an ingestion run is one of them.
-RUN_TYPES: Final = ("crawler", "upload", "activate")
+RUN_TYPES: Final = ("crawler", "upload", "activate", "reembed")
 
 
 class Stage(StrEnum):
@@ -64,3 +64,15 @@ class Handler(StrEnum):
 
     WEB = "web"
     FILE = "file"
+
+
+class ErrandType(StrEnum):
+    """Jobs that a janitor does step by step from their rows: no message wakes anybody up for them."""
+
+    CLEANUP = "cleanup"
+    SUMMARIZER = "summarizer"
+    REEMBED = "reembed"
+
+
+#: The same as words, for what a row says.
+ERRANDS: Final = frozenset({kind.value for kind in ErrandType})

@@ -123,6 +123,14 @@ class FakeIntake:
         self._note("rerun", **arguments)
         return an_id(24)
 
+    async def start_errand(self, **arguments: Any) -> UUID:
+        self._note("start_errand", **arguments)
+        return an_id(26)
+
+    async def reembed(self, *, source_ids: Sequence[UUID], **rest: Any) -> list[tuple[UUID, UUID]]:
+        self._note("reembed", source_ids=source_ids, **rest)
+        return [(source_id, an_id(27)) for source_id in source_ids]
+
     async def delete_job(self, **arguments: Any) -> None:
         self._note("delete_job", **arguments)
 

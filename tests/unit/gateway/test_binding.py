@@ -155,7 +155,7 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
         (SourcesQuery, {"order_by": "name"}, "order_by"),
         (PagesQuery, {"status": "done"}, "status"),
         (DeleteQuery, {"force": "maybe"}, "force"),
-        (JobsQuery, {"type": "summarizer"}, "type"),
+        (JobsQuery, {"type": "parent"}, "type"),
         (JobsQuery, {"source_id": ID}, "source_id"),
         (LogsQuery, {"level": "INF"}, "level"),
         (LogsQuery, {"after": "-1"}, "after"),

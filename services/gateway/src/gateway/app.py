@@ -45,6 +45,7 @@ from gateway.http.server import GatewayServer
 from gateway.http.throttle import Throttle
 from gateway.usecases.accounts import Accounts
 from gateway.usecases.allowances import Allowances
+from gateway.usecases.errands import Errands
 from gateway.usecases.first_admin import FirstAdmin
 from gateway.usecases.following import Following, FollowLimits
 from gateway.usecases.jobs import Jobs
@@ -361,7 +362,13 @@ def _handlers(
         runs=RunHandlers(
             reader=jobs, jobs=work, system=system, following=_following(life, settings, jobs, system)
         ),
-        jobs=JobHandlers(jobs=work, sources=sources, reader=jobs, system=system),
+        jobs=JobHandlers(
+            jobs=work,
+            errands=Errands(intake=intake, cleanup_min_age_seconds=settings.cleanup_min_age_seconds),
+            sources=sources,
+            reader=jobs,
+            system=system,
+        ),
         groups=GroupHandlers(groups=Groups(database=parts.postgres)),
         webhooks=_webhooks(settings, parts),
         rebuilds=RebuildHandlers(rebuilds=PostgresRebuilds(database=parts.postgres)),

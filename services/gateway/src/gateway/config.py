@@ -15,6 +15,7 @@ from pydantic import (
 
 from gateway.core.accounts import normal_email
 from shared.settings import (
+    CleanupSettings,
     CommonSettings,
     CrawlSettings,
     FileSettings,
@@ -43,6 +44,7 @@ class GatewaySettings(
     CrawlSettings,
     WebhookSettings,
     LimitSettings,
+    CleanupSettings,
 ):
     """All of them."""
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Slice,
         SourceRow,
         StatsRow,
+        SummaryRow,
         VersionRow,
     )
     from shared.postgres.reads.search import Scope
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from shared.postgres.steering import RetriedMany
     from shared.postgres.webhooks import DeliveryRow, WebhookRow, WebhookWish
     from shared.queue.ports import TopicStats
+    from shared.states import ErrandType
     from shared.vectors.port import Hit, SearchQuery
 
 
@@ -105,8 +107,14 @@ class Intake(Protocol):
     async def decide_prune(self, *, caller: Caller, run_id: UUID, approve: bool) -> Decided:
         """Retire, or keep, the pages that a run holds."""
 
-    async def rerun(self, *, caller: Caller, job_id: UUID) -> UUID:
-        """A new run of the same."""
+    async def rerun(self, *, caller: Caller, job_id: UUID, changes: dict[str, Any] | None = None) -> UUID:
+        """A new job of the same, but for these fields of its payload."""
+
+    async def start_errand(self, *, caller: Caller, kind: ErrandType, payload: dict[str, Any]) -> UUID:
+        """Accept an errand."""
+
+    async def reembed(self, *, caller: Caller, source_ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+        """Have the index of sources made anew: sources with their runs."""
 
     async def delete_job(self, *, caller: Caller, job_id: UUID) -> None:
         """Remove a job that has ended."""
@@ -139,8 +147,10 @@ class DocumentReader(Protocol):
     async def find(self, tenant_id: UUID, wanted: DocumentFilter, part: Slice) -> Listing[DocumentRow]:
         """Documents, newest first."""
 
-    async def get(self, tenant_id: UUID, document_id: UUID) -> tuple[DocumentRow, list[VersionRow]] | None:
-        """One document with its versions."""
+    async def get(
+        self, tenant_id: UUID, document_id: UUID
+    ) -> tuple[DocumentRow, list[VersionRow], SummaryRow | None] | None:
+        """One document with its versions, and its summary where there is one."""
 
     async def content(self, tenant_id: UUID, document_id: UUID) -> str | None:
         """The Markdown that is served; None where there is none."""

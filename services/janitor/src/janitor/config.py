@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, model_validator
 
 from shared.settings import (
+    CleanupSettings,
     CommonSettings,
     FileSettings,
     NsqSettings,
@@ -15,7 +16,28 @@ from shared.settings import (
     WeaviateSettings,
     WebhookSettings,
 )
-from shared.settings_base import derived
+from shared.settings_base import BaseUrl, Settings, derived
+
+_DAY_SECONDS = 86_400.0
+
+
+class SummarySettings(Settings):
+    """Who writes summaries."""
+
+    summary_url: BaseUrl | Literal[""] = Field(
+        "",
+        description="API that writes summaries (OpenAI-compatible, such as https://api.example.com/v1); empty: they are "
+        "made of the documents' own sentences, and no text leaves the machine",
+    )
+    summary_key: SecretStr = Field(SecretStr(""), description="its key; empty: it asks for none")
+    summary_model: str = Field("", description="its model")
+    summary_timeout_seconds: PositiveFloat = Field(60.0, description="seconds that one summary may take")
+    summary_answer_bytes: PositiveInt = Field(
+        262_144, description="largest answer of that API that is read, in bytes"
+    )
+    summary_characters: PositiveInt = Field(
+        60_000, description="characters of a document that its summary is made of, from the beginning"
+    )
 
 
 class JanitorSettings(
@@ -26,6 +48,8 @@ class JanitorSettings(
     ServingSettings,
     FileSettings,
     WebhookSettings,
+    CleanupSettings,
+    SummarySettings,
 ):
     """All of them."""
 
@@ -117,6 +141,18 @@ class JanitorSettings(
     webhook_per_host: PositiveInt = Field(8, description="requests to the webhooks of one host at once")
     webhook_per_tenant: PositiveInt = Field(16, description="requests to the webhooks of one tenant at once")
     webhook_at_once: PositiveInt = Field(64, description="requests to webhooks at once, in all")
+    jobs_keep_days: NonNegativeFloat = Field(
+        365.0, description="days since their end after which jobs are forgotten; 0: never"
+    )
+    errands_at_once: PositiveInt = Field(
+        4, description="cleanups, summaries and rebuilds of sources that one janitor does at once"
+    )
+    errand_period_seconds: PositiveFloat = Field(
+        1.0, description="seconds between two looks for such jobs, and at the rebuild that one follows"
+    )
+    errand_turn_seconds: PositiveFloat = Field(
+        15.0, description="seconds after which such a job makes room for others that wait"
+    )
     janitor_turn_seconds: PositiveFloat = Field(
         600.0, description="seconds that one turn of a task may take at most"
     )
@@ -195,4 +231,23 @@ class JanitorSettings(
             "janitor_turn_seconds",
             "a turn would be over before one of its statements",
         )
+        self.require(
+            "summary_timeout_seconds",
+            lambda summary, deadline: summary < deadline,
+            "job_deadline_seconds",
+            "a summarizer would be taken for lost while it waits for one summary",
+        )
+        if self.summary_url and not self.summary_model:
+            raise ValueError("QUERN_SUMMARY_URL is set, QUERN_SUMMARY_MODEL is not: name the model")
+        if self.jobs_keep_days and self.jobs_keep_days * _DAY_SECONDS < self.cleanup_min_age_seconds:
+            raise ValueError(
+                f"QUERN_JOBS_KEEP_DAYS={self.jobs_keep_days:g} does not go with "
+                f"QUERN_CLEANUP_MIN_AGE_SECONDS={self.cleanup_min_age_seconds:g}: jobs would be forgotten that every "
+                "cleanup has to keep"
+            )
         return self
+
+    @property
+    def jobs_keep_seconds(self) -> float:
+        """How long ended jobs are kept; 0: for ever."""
+        return self.jobs_keep_days * _DAY_SECONDS

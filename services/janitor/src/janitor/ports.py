@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from janitor.core.steps import Step
     from janitor.core.webhooks import Outcome
     from shared.blobs import BlobEntry
-    from shared.postgres import registry
+    from shared.contracts.errands import Errand
+    from shared.errors import WorkError
+    from shared.postgres import cleanup, registry
     from shared.postgres.prune_decisions import Pruned
+    from shared.postgres.rebuilds import RebuildRow
+    from shared.postgres.summaries import NewSummary, TextToSummarise
     from shared.postgres.upkeep_audit import Broken, Place, RecentBatch, Served
     from shared.postgres.upkeep_content import BlobOfRun, KeptVersions
     from shared.postgres.upkeep_figures import Figures
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from shared.postgres.upkeep_tenants import GoingTenant
     from shared.postgres.upkeep_watch import ChangedVersion, Remembered, Watch
     from shared.postgres.webhook_sending import Delivery, SendingLimits, WebhookFigures
+    from shared.states import JobStatus
     from shared.vectors.port import Entry, Mark
 
 
@@ -575,4 +581,127 @@ class Vectors(Protocol):
 
     async def vector_findable(self, collection: str, tenant: str, object_ids: Collection[UUID]) -> set[UUID]:
         """Which of these a search by vector can find."""
+        ...
+
+
+class ErrandRows(Protocol):
+    """Errands, as rows."""
+
+    async def take(self, *, known: Collection[UUID]) -> Errand | None:
+        """The next one, which is this process's then."""
+        ...
+
+    async def any_waits(self) -> bool:
+        """Whether one waits."""
+        ...
+
+    async def hand_back(self, errand: Errand, *, after_seconds: float = 0.0) -> None:
+        """Queue it again."""
+        ...
+
+    async def advance(
+        self, errand: Errand, *, line: str | None = None, level: str = "info", **fields: object
+    ) -> bool:
+        """Note how far it is; False where it is over or another's."""
+        ...
+
+    async def succeed(self, errand: Errand) -> bool:
+        """It is done."""
+        ...
+
+    async def fail(self, errand: Errand, error: WorkError) -> JobStatus | None:
+        """This try has failed: queued again, failed for good, or (None) another's."""
+        ...
+
+
+class ErrandWork(Protocol):
+    """How errands of one type are done."""
+
+    async def step(self, errand: Errand) -> Step:
+        """The next step; raises WorkError where the try has failed."""
+        ...
+
+
+class CleanupRows(Protocol):
+    """Jobs that ended."""
+
+    async def tenants(self) -> list[UUID]:
+        """Every tenant."""
+        ...
+
+    async def removable(
+        self, tenant_id: UUID, wish: cleanup.CleanupWish, *, after: cleanup.Place, at_most: int
+    ) -> tuple[list[UUID], cleanup.Place]:
+        """The next runs that may go, and where to go on."""
+        ...
+
+    async def remove(
+        self, tenant_id: UUID, wish: cleanup.CleanupWish, run_ids: Sequence[UUID]
+    ) -> cleanup.Removed:
+        """Remove the next rows of these."""
+        ...
+
+
+class ErrandCleanupRows(Protocol):
+    """The same, on behalf of errands."""
+
+    async def count_ended(self, tenant_id: UUID, wish: cleanup.CleanupWish) -> int:
+        """How many ended so, those that have to stay among them."""
+        ...
+
+    async def removable(
+        self, tenant_id: UUID, wish: cleanup.CleanupWish, *, after: cleanup.Place, at_most: int
+    ) -> tuple[list[UUID], cleanup.Place]:
+        """The next runs that may go, and where to go on."""
+        ...
+
+    async def count(self, run_ids: Sequence[UUID]) -> Counter[str]:
+        """What removing these would remove."""
+        ...
+
+    async def remove_for(
+        self, errand: Errand, wish: cleanup.CleanupWish, run_ids: Sequence[UUID]
+    ) -> tuple[cleanup.Removed, Errand] | None:
+        """Remove the next rows of these; None where the errand is over or another's."""
+        ...
+
+
+class SummaryRows(Protocol):
+    """Texts and their summaries."""
+
+    async def count(self, errand: Errand) -> int:
+        """How many documents it is about."""
+        ...
+
+    async def next(self, errand: Errand, *, after: UUID) -> TextToSummarise | None:
+        """Its next document."""
+        ...
+
+    async def store(self, errand: Errand, text: TextToSummarise, summary: NewSummary) -> bool:
+        """Keep a summary; False where the errand is over or another's."""
+        ...
+
+
+class SummaryWriter(Protocol):
+    """Writes summaries."""
+
+    @property
+    def model(self) -> str:
+        """What writes."""
+        ...
+
+    async def summarise(self, title: str, text: str, *, sentences: int) -> str:
+        """A summary; raises WorkError."""
+        ...
+
+
+class ErrandRebuilds(Protocol):
+    """Rebuilds, as far as errands ask for and follow them."""
+
+    async def ask_for(self, errand: Errand) -> RebuildRow | None:
+        """Ask for its source; None where the errand is over or another's."""
+        ...
+
+    async def get(self, tenant_id: UUID, rebuild_id: UUID) -> RebuildRow | None:
+        """How far one is."""
         ...

@@ -75,6 +75,7 @@ def times(settings: JanitorSettings) -> dict[str, Times]:
         "count_deliveries": Times(period_seconds=settings.figures_period_seconds, shared=False),
         "forget_deliveries": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
         "sweep_blobs": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
+        "forget_jobs": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
         "forget_old": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
     }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.limits import UNLIMITED
 from shared.postgres.acceptance import PostgresAcceptance
+from shared.postgres.errand_intake import PostgresErrandIntake
 from shared.postgres.prune_decisions import PostgresPruneDecisions
 from shared.postgres.steering import RETRY_MANY_SECONDS, PostgresSteering
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from shared.verdicts import PruneLimits
 
 
-class PostgresIntake(PostgresAcceptance, PostgresSteering, PostgresPruneDecisions):
+class PostgresIntake(PostgresAcceptance, PostgresSteering, PostgresPruneDecisions, PostgresErrandIntake):
     """Accepts work and steers it: one object for the gateway to hold."""
 
     def __init__(
@@ -31,6 +32,7 @@ class PostgresIntake(PostgresAcceptance, PostgresSteering, PostgresPruneDecision
         PostgresAcceptance.__init__(
             self, database=database, max_attempts=max_attempts, tenant_limits=tenant_limits
         )
+        PostgresErrandIntake.__init__(self, database=database, max_attempts=max_attempts)
         PostgresSteering.__init__(
             self,
             database=database,

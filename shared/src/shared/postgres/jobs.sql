@@ -81,7 +81,7 @@ SELECT lane, tenant_id, root_id, host, count(*)::integer AS jobs, (count(*) FILT
     WHERE status = 'queued' AND announced_at IS NOT NULL
     UNION ALL
     SELECT lane, tenant_id, root_id, host, updated_at < now() - make_interval(secs => $1) FROM jobs
-    WHERE status = 'running' AND stage = 'claimed'
+    WHERE status = 'running' AND stage = 'claimed' AND handler IS NOT NULL
 ) held GROUP BY lane, tenant_id, root_id, host;
 
 -- name: unstored
@@ -112,7 +112,7 @@ WITH RECURSIVE having_work AS (
         WHERE w.tenant_id = h.tenant_id AND w.status = 'queued' AND w.announced_at IS NULL AND w.handler IS NOT NULL
           AND w.parent_id IS NULL AND w.available_at <= now()
           AND NOT EXISTS (
-              SELECT 1 FROM jobs e WHERE e.source_id = w.source_id AND e.parent_id IS NULL
+              SELECT 1 FROM jobs e WHERE e.source_id = w.source_id AND e.parent_id IS NULL AND e.type <> 'reembed'
                 AND e.status IN ('queued', 'running') AND e.seq < w.seq)
           AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.id = w.waits_for AND e.status IN ('queued', 'running'))
         ORDER BY w.seq LIMIT 1) due
@@ -125,7 +125,7 @@ CROSS JOIN LATERAL (
     WHERE w.tenant_id = t.tenant_id AND w.status = 'queued' AND w.announced_at IS NULL AND w.handler IS NOT NULL
       AND w.parent_id IS NULL AND w.available_at <= now()
       AND NOT EXISTS (
-          SELECT 1 FROM jobs e WHERE e.source_id = w.source_id AND e.parent_id IS NULL
+          SELECT 1 FROM jobs e WHERE e.source_id = w.source_id AND e.parent_id IS NULL AND e.type <> 'reembed'
             AND e.status IN ('queued', 'running') AND e.seq < w.seq)
       AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.id = w.waits_for AND e.status IN ('queued', 'running'))
     ORDER BY w.seq LIMIT $1
@@ -156,7 +156,7 @@ FROM (
         SELECT r.id, r.updated_at, row_number() OVER (ORDER BY r.updated_at) AS turn FROM jobs r
         WHERE r.tenant_id = t.id AND r.type = 'crawler' AND r.status IN ('queued', 'running')
           AND NOT EXISTS (
-              SELECT 1 FROM jobs e WHERE e.source_id = r.source_id AND e.parent_id IS NULL
+              SELECT 1 FROM jobs e WHERE e.source_id = r.source_id AND e.parent_id IS NULL AND e.type <> 'reembed'
                 AND e.status IN ('queued', 'running') AND e.seq < r.seq)
           AND EXISTS (
               SELECT 1 FROM jobs w
@@ -393,7 +393,7 @@ UNION
 SELECT a.id FROM jobs a
 WHERE a.type = 'activate' AND a.status = 'queued' AND a.available_at <= now()
   AND NOT EXISTS (
-      SELECT 1 FROM jobs e WHERE e.source_id = a.source_id AND e.parent_id IS NULL
+      SELECT 1 FROM jobs e WHERE e.source_id = a.source_id AND e.parent_id IS NULL AND e.type <> 'reembed'
         AND e.status IN ('queued', 'running') AND e.seq < a.seq)
 ORDER BY a.seq LIMIT $1;
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.clock import new_id
 from shared.contracts.caller import Role
 from shared.postgres.intake_errors import (
-    AlreadyActiveError,
     AlreadyFinishedError,
     AlreadyRetriedError,
     ConflictError,
@@ -21,12 +20,13 @@ from shared.postgres.intake_errors import (
     NotYoursError,
     RunCancelledError,
 )
-from shared.postgres.intake_support import add_job, audit
+from shared.postgres.intake_support import audit
 from shared.postgres.locks import Family, lock_documents, lock_family, lock_jobs
+from shared.postgres.repeating import Repetition, add_activation, repeat
 from shared.postgres.run_ends import note_ends
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, close_runs, finish_jobs, move_ledger
-from shared.states import TERMINAL, JobStatus, Reason
+from shared.states import ERRANDS, TERMINAL, JobStatus, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,6 +175,8 @@ class PostgresSteering:
                 return key
             if not family.source_is_live(job):
                 raise NotFoundError("job")
+            if job["type"] in ERRANDS:
+                raise NotFailedError("Only ingestion work is retried: run this job again instead.")
             if job["status"] != JobStatus.FAILED:
                 if job["retries"] and job["status"] not in TERMINAL:
                     raise AlreadyRetriedError("This job has been retried and is in flight.")
@@ -236,12 +238,17 @@ class PostgresSteering:
 
         return await self._database.run(work, caller.tenant_id)
 
-    async def rerun(self, *, caller: Caller, job_id: UUID) -> UUID:
-        """A new run of the same type, payload and settings.
+    async def rerun(self, *, caller: Caller, job_id: UUID, changes: dict[str, Any] | None = None) -> UUID:
+        """A new job of the same type, payload and settings.
+
+        Args:
+            caller: on whose behalf.
+            job_id: of a run or an errand.
+            changes: fields of its payload to replace; checked by the caller, and not for crawls.
 
         Raises:
-            NotFoundError: no such job, or its source is gone.
-            ConflictError: a page is not a run.
+            NotFoundError: no such job, or its source, version or document is gone.
+            ConflictError: a page is not a run; the version is being served already.
         """
         run_id = new_id()
 
@@ -251,11 +258,19 @@ class PostgresSteering:
                 return run_id
             if not family.source_is_live(job):
                 raise NotFoundError("job")
-            if job["parent_id"] is not None or job["type"] not in {"crawler", "upload"}:
-                raise ConflictError("Only crawls and uploads can be run again: choose the run of this job.")
+            if job["parent_id"] is not None:
+                raise ConflictError(
+                    "A page cannot be run again by itself: choose its run, or sync its source."
+                )
             if job["type"] == "upload" and job["reason"] == Reason.DUPLICATE:
                 raise ConflictError("The bytes of this upload were there already, so they were not kept.")
-            await self._repeat(connection, caller, job, run_id)
+            again = Repetition(
+                job=job,
+                run_id=run_id,
+                payload=job["payload"] | (changes or {}),
+                max_attempts=self._max_attempts,
+            )
+            await repeat(connection, caller, again)
             await audit(connection, caller, "job.rerun", job_id, run_id=str(run_id))
             return run_id
 
@@ -340,24 +355,16 @@ class PostgresSteering:
             version = await connection.fetchrow(queries("document_versions")["kept"], *arguments)
             if version is None:
                 raise NotFoundError("version")
-            source = await connection.fetchrow(
-                queries("sources")["lock_live"], version["source_id"], caller.tenant_id
-            )
-            version = await connection.fetchrow(queries("document_versions")["kept"], *arguments)
-            if source is None or version is None:
+            source_id = version["source_id"]
+            if not await connection.fetchrow(queries("sources")["lock_live"], source_id, caller.tenant_id):
                 raise NotFoundError("version")
-            if version["is_active"]:
-                raise AlreadyActiveError("This version is being served already.")
-            await add_job(
+            await add_activation(
                 connection,
                 caller,
-                id=run_id,
-                root_id=run_id,
-                source_id=version["source_id"],
+                run_id,
+                source_id=source_id,
                 document_id=document_id,
                 version_id=version_id,
-                type="activate",
-                payload={"document_id": str(document_id), "version_id": str(version_id)},
             )
             await audit(connection, caller, "document.activate", document_id, version_id=str(version_id))
             return run_id
@@ -396,44 +403,6 @@ class PostgresSteering:
             await cancel_jobs(connection, pages, limits=self._prune_limits)
         await close_runs(connection, crawls, limits=self._prune_limits)
         await note_ends(connection, run_ids)  # once more: now with their pages counted
-
-    async def _repeat(self, connection: Connection, caller: Caller, job: Record, run_id: UUID) -> None:
-        columns = {"source_id": job["source_id"], "payload": job["payload"], "config": job["config"]}
-        if job["type"] == "upload":
-            await add_job(
-                connection,
-                caller,
-                id=run_id,
-                root_id=run_id,
-                document_id=job["document_id"],
-                type="upload",
-                handler="file",
-                lane="interactive",
-                bytes_sha256=job["bytes_sha256"],
-                max_attempts=self._max_attempts,
-                **columns,
-            )
-            return
-        await add_job(connection, caller, id=run_id, root_id=run_id, type="crawler", total=1, **columns)
-        seed = await connection.fetchrow(queries("jobs")["seed_of"], job["id"])
-        if seed is None:
-            raise NotFoundError("seed page")
-        await add_job(
-            connection,
-            caller,
-            id=new_id(),
-            parent_id=run_id,
-            root_id=run_id,
-            source_id=job["source_id"],
-            type="page",
-            handler="web",
-            host=seed["host"],
-            url_key=seed["url_key"],
-            depth=0,
-            is_seed=True,
-            max_attempts=self._max_attempts,
-            payload=seed["payload"] | {"run_id": str(run_id)},
-        )
 
 
 async def note_removed(connection: Connection, tenant_id: UUID, gone: Counter[str]) -> None:

@@ -10,7 +10,7 @@ import typer
 from quern import __version__
 from quern.cli import add as adding
 from quern.cli import doctor as examining
-from quern.cli import failures, prunes, rebuild, sources, webhooks
+from quern.cli import failures, jobs, prunes, rebuild, sources, webhooks
 from quern.cli import search as searching
 from quern.cli import status as looking
 from quern.cli.exit_codes import HELP, ExitCode
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(jobs.app)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  (how typer calls it)

@@ -16,6 +16,7 @@ from quern.models.documents import (
     SearchAnswer,
     SearchFilters,
     SearchMode,
+    Summary,
     Version,
 )
 from quern.models.jobs import (
@@ -42,6 +43,8 @@ from quern.models.sources import (
     CrawlOptions,
     CrawlSettings,
     LastRun,
+    ReembedRun,
+    ReembedStarted,
     Source,
     SourceAdded,
     SourceDeleting,
@@ -109,6 +112,8 @@ __all__ = [
     "Queue",
     "Ready",
     "Rebuild",
+    "ReembedRun",
+    "ReembedStarted",
     "Retried",
     "Run",
     "RunProgress",
@@ -123,6 +128,7 @@ __all__ = [
     "SourceStatus",
     "SourceType",
     "Stats",
+    "Summary",
     "System",
     "TenantOfUser",
     "Token",

@@ -40,10 +40,22 @@ class Version(Model):
     created_at: datetime
 
 
+class Summary(Model):
+    """What a summarizer made of a document: of its own sentences (``extractive``), or written by a ``model``."""
+
+    text: str
+    method: Literal["extractive", "model"]
+    model: str | None
+    version_id: UUID
+    is_current: bool
+    created_at: datetime
+
+
 class DocumentDetail(Document):
     """A document with its versions, newest first."""
 
     versions: list[Version]
+    summary: Summary | None = None
 
 
 class Chunk(Model):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.core.access import Access
 from gateway.http import account_routes
+from gateway.http.errand_routes import errand_routes
 from gateway.http.limit_routes import limit_routes
 from gateway.http.models import documents, groups, jobs, rebuilds, search, sources, system, uploads
 from gateway.http.models.common import PageQuery
@@ -63,6 +64,7 @@ def api_routes(handlers: Handlers) -> tuple[AnyRoute, ...]:
         *_search_routes(handlers.search),
         *_run_routes(handlers.runs),
         *_job_routes(handlers.jobs),
+        *errand_routes(handlers.jobs),
         *_failed_job_routes(handlers.jobs),
         *_group_routes(handlers.groups),
         *_rebuild_routes(handlers.rebuilds),
@@ -252,7 +254,7 @@ def _job_routes(on: JobHandlers) -> tuple[AnyRoute, ...]:
             body=jobs.StartJob,
             status=202,
             answer=jobs.JobStarted,
-            problems=("unknown_job_type", "blocked_address"),
+            problems=("unknown_job_type", "blocked_address", "not_found", "forbidden"),
         ),
         Route(
             "POST",
@@ -262,7 +264,7 @@ def _job_routes(on: JobHandlers) -> tuple[AnyRoute, ...]:
             body=jobs.StartJob,
             status=202,
             answer=jobs.JobStarted,
-            problems=("unknown_job_type", "blocked_address"),
+            problems=("unknown_job_type", "blocked_address", "not_found", "forbidden"),
         ),
         Route("GET", "/jobs/{job_id}", on.get, "Show a job", answer=jobs.Job),
         Route(
@@ -305,7 +307,7 @@ def _job_routes(on: JobHandlers) -> tuple[AnyRoute, ...]:
             "Start a new job of the same type and payload",
             status=201,
             answer=jobs.JobStarted,
-            problems=("conflict",),
+            problems=("conflict", "already_active", "forbidden"),
         ),
         Route(
             "POST",
@@ -316,7 +318,7 @@ def _job_routes(on: JobHandlers) -> tuple[AnyRoute, ...]:
             optional_body=True,
             status=201,
             answer=jobs.JobStarted,
-            problems=("conflict", "blocked_address"),
+            problems=("conflict", "already_active", "blocked_address", "forbidden"),
         ),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shared.postgres.reads.listing import like, page_of_ids, rows
-from shared.postgres.reads.records import ChunkRow, DocumentRow, Listing, Slice, VersionRow
+from shared.postgres.reads.records import ChunkRow, DocumentRow, Listing, Slice, SummaryRow, VersionRow
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
@@ -45,18 +45,25 @@ class DocumentReads:
 
         return await self._database.run(work, tenant_id, planned_each=True)
 
-    async def get(self, tenant_id: UUID, document_id: UUID) -> tuple[DocumentRow, list[VersionRow]] | None:
-        """One document with the versions that were served, newest first."""
+    async def get(
+        self, tenant_id: UUID, document_id: UUID
+    ) -> tuple[DocumentRow, list[VersionRow], SummaryRow | None] | None:
+        """One document with the versions that were served, newest first, and its summary where there is one."""
         sql = queries("documents_read")
 
-        async def work(connection: Connection) -> tuple[DocumentRow, list[VersionRow]] | None:
+        async def work(
+            connection: Connection,
+        ) -> tuple[DocumentRow, list[VersionRow], SummaryRow | None] | None:
             found = await rows(connection, DocumentRow, sql["shown"], tenant_id, [document_id])
             if not found:
                 return None
             versions = await rows(
                 connection, VersionRow, sql["versions"], tenant_id, document_id, _VERSIONS_AT_MOST
             )
-            return found[0], versions
+            summary = await rows(
+                connection, SummaryRow, queries("document_summaries")["shown"], tenant_id, document_id
+            )
+            return found[0], versions, summary[0] if summary else None
 
         return await self._database.run(work, tenant_id)
 

@@ -130,6 +130,17 @@ class VersionRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """The last summary of a document; of which version it is."""
+
+    text: str
+    method: str
+    model: str | None
+    version_id: UUID
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRow:
     """A chunk at its place in a version."""
 
@@ -183,6 +194,7 @@ class JobRow:
     earlier_open: bool
     has_workers: bool
     has_consumers: bool
+    has_janitors: bool
     consumers_wait_for: Sequence[str]
     prune: Mapping[str, Any] | None = None
 

@@ -37,10 +37,19 @@ _VERSION: Final[dict[str, Any]] = {
     "created_at": story.LATER,
 }
 
+_SUMMARY: Final[dict[str, Any]] = {
+    "text": "Run `make setup`, then `make up`.",
+    "method": "extractive",
+    "model": None,
+    "version_id": story.VERSION,
+    "is_current": True,
+    "created_at": story.ENDED,
+}
+
 EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
     documents.ActivateVersion: {"version_id": story.VERSION},
     documents.Document: _DOCUMENT,
-    documents.DocumentDetail: {**_DOCUMENT, "versions": [_VERSION]},
+    documents.DocumentDetail: {**_DOCUMENT, "versions": [_VERSION], "summary": _SUMMARY},
     documents.Chunk: {
         "chunk_id": story.CHUNK,
         "ordinal": 0,

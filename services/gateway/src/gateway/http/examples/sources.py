@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.http.examples import story, work
-from gateway.http.models import sources, uploads
+from gateway.http.models import errands, sources, uploads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +47,8 @@ EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
     sources.SourceAdded: {"source": SOURCE, "run": work.RUN},
     sources.SourceDeleting: {"id": story.SOURCE, "status": "deleting"},
     sources.RunStarted: {"run_id": story.RUN},
+    errands.ReembedSources: {"source_ids": [story.SOURCE]},
+    errands.ReembedStarted: {"runs": [{"source_id": story.SOURCE, "run_id": story.RUN}]},
     sources.CrawledPage: {
         "url": story.PAGE_URL,
         "status": "succeeded",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shared.postgres.reads.records import JobRow
 
-JobType = Literal["crawler", "page", "upload", "activate"]
+JobType = Literal["crawler", "page", "upload", "activate", "cleanup", "summarizer", "reembed"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 _MAX_ID = 2**63 - 1
 
@@ -55,16 +55,27 @@ class StartJob(Input):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"type": "crawler", "payload": {"url": "https://docs.example.org/", "depth": 2}}]
+            "examples": [
+                {"type": "crawler", "payload": {"url": "https://docs.example.org/", "depth": 2}},
+                {"type": "cleanup", "payload": {"age_threshold_days": 30, "dry_run": True}},
+                {
+                    "type": "summarizer",
+                    "payload": {"source_id": "01930000-0000-7000-8000-000000000001", "sentences": 5},
+                },
+            ]
         }
     )
 
     type: Text = Field(
-        description="What kind of job; any other is refused as `unknown_job_type`.",
+        description="What kind of job (a cleanup is for admins); any other is refused as `unknown_job_type`.",
         max_length=100,
-        json_schema_extra={"enum": ["crawler"]},
+        json_schema_extra={"enum": ["crawler", "cleanup", "summarizer", "reembed"]},
     )
-    payload: Json = Field(description="Of a crawler: url, and depth (how many links from it, 2 if left out).")
+    payload: Json = Field(
+        description="Of a crawler: url, and depth (how many links from it, 2 if left out). Of a cleanup: "
+        "age_threshold_days (30), status_filter (succeeded), dry_run (false). Of a summarizer: document_ids or "
+        "source_id, and sentences (5). Of a reembed: source_id."
+    )
 
 
 class CrawlerPayload(Input):
@@ -78,7 +89,9 @@ class CopyJob(Input):
     """A job to be done again, with other values."""
 
     payload: Json | None = Field(
-        None, description="Fields of the payload to replace; of a crawl: url, depth."
+        None,
+        description="Fields of the payload to replace; of a crawl: url, depth; of an upload: title, version_label; of "
+        "an activation: version_id; of other jobs: those that they are started with.",
     )
 
 
