@@ -126,17 +126,3 @@ async def test_nothing_of_a_tenant_is_shown_to_another(pipeline: Pipeline) -> No
     ids = [row["object_id"] for row in await pipeline.rows("SELECT object_id FROM objects")]
 
     assert await pipeline.rows(queries("search_read")["visible"], new_id(), ids, at, None, None, None) == []
-
-
-async def test_what_stands_around_is_read_by_its_place_and_not_by_its_version(pipeline: Pipeline) -> None:
-    version_id = new_id()
-    # As the gateway asks: row-level security stands between a query and its indexes.
-    async with pipeline.database.transaction() as connection:
-        # The tables are small here: what counts is that an index can answer it, to the ordinal.
-        await connection.execute("SET LOCAL enable_seqscan = off")
-        sql = "EXPLAIN " + queries("search_read")["around"]
-        rows = await connection.fetch(sql, DEFAULT_TENANT, [version_id], [5], [6])
-    plan = [row[0].strip() for row in rows]
-    at = next(number for number, line in enumerate(plan) if "version_chunks_pkey" in line)
-    assert plan[at + 1].startswith("Index Cond: ((version_id = ")
-    assert "(ordinal = " in plan[at + 1]
