@@ -32,6 +32,7 @@ _TOKEN: Final[dict[str, Any]] = {
 EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
     accounts.Me: _ME,
     accounts.SignedIn: {"user": _ME},
+    accounts.UserPatch: {"role": "admin"},
     accounts.User: {
         "id": story.USER,
         "email": "ada@example.org",

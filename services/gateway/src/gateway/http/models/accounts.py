@@ -1,6 +1,6 @@
 """Shapes of users, sessions, tokens and the audit log."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
@@ -97,19 +97,27 @@ class UserInput(Input):
     tenant: Slug | None = Field(None, description="Another tenant; operators only.")
 
 
-class UserPatch(Input):
-    """What changes of a user."""
+def _something(schema: Json) -> None:
+    for name, field in schema["properties"].items():
+        kept = {key: value for key, value in field.items() if key not in ("anyOf", "default")}
+        schema["properties"][name] = kept | field["anyOf"][0]
+    schema |= {"minProperties": 1, "examples": [{"role": "admin"}]}
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "admin"}]})
+
+class UserPatch(Input):
+    """What changes of a user; what is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra=_something)
 
     role: Annotated[Role, Field(strict=False)] | None = None
     password: Password | None = Field(None, description="A new one: it ends the user's sessions.")
 
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if self.role is None and self.password is None:
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, value: Any) -> Any:
+        if isinstance(value, dict) and (not value or None in value.values()):
             raise ValueError("give role, password, or both")
-        return self
+        return value
 
 
 class User(Output):
