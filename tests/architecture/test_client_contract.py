@@ -172,8 +172,8 @@ def system_calls(on: Client) -> Iterator[Callable[[], Awaitable[object]]]:
     """Those about the installation."""
     yield on.system.stats
     yield on.system.get
-    yield on.system.ledger
     yield on.system.limits
+    yield lambda: on.system.ledger(scope="all")
     yield lambda: on.system.dead_messages(topic="ingest.task")
     yield lambda: on.system.dead_message(ID)
     yield on.system.health
@@ -194,6 +194,11 @@ def account_calls(on: Client) -> Iterator[Callable[[], Awaitable[object]]]:
     yield on.tokens.find
     yield lambda: on.tokens.add("t", role="user", expires_at=datetime(2031, 1, 1, tzinfo=UTC))
     yield lambda: on.tokens.remove(ID)
+    yield on.tenants.find
+    yield lambda: on.tenants.get(ID)
+    yield lambda: on.tenants.add("acme", "Acme")
+    yield lambda: on.tenants.limit(ID, {"sources": 3})
+    yield lambda: on.tenants.remove(ID)
     yield lambda: on.audit.find(action="a", actor="b")
 
 
@@ -268,6 +273,7 @@ ANSWERS = [
         search,
         sources,
         system,
+        tenants,
         uploads,
         webhooks,
     )
@@ -299,6 +305,7 @@ def test_every_answer_has_its_shape_in_the_client() -> None:
             search,
             sources,
             system,
+            tenants,
             uploads,
             webhooks,
         )

@@ -286,7 +286,6 @@ async def test_other_types_of_jobs_are_unknown(client: Client, kind: str) -> Non
         ("GET", "/v1/nothing"),
         ("GET", "/v1/sources/"),
         ("GET", "/metrics"),
-        ("GET", "/v1/tenants"),
         ("GET", f"/v1/groups/{NOBODY}/preferences"),
         ("PUT", f"/v1/groups/{NOBODY}/preferences"),
         ("GET", f"/v1/sources/{NOBODY}"),

@@ -15,6 +15,7 @@ from quern.resources.rebuilds import Rebuilds
 from quern.resources.runs import Runs
 from quern.resources.sources import Sources
 from quern.resources.system import SystemRoutes
+from quern.resources.tenants import Tenants
 from quern.resources.webhooks import Webhooks
 from quern.retries import RetryPolicy
 from quern.transport import Timeouts, Transport
@@ -71,6 +72,7 @@ class Client:
         self.system = SystemRoutes(self._transport)
         self.auth = Auth(self._transport)
         self.users = Users(self._transport)
+        self.tenants = Tenants(self._transport)
         self.tokens = Tokens(self._transport)
         self.audit = AuditLog(self._transport)
 

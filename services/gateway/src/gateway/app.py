@@ -30,6 +30,7 @@ from gateway.http.handlers.runs import RunHandlers
 from gateway.http.handlers.search import SearchHandlers
 from gateway.http.handlers.sources import SourceHandlers, default_settings
 from gateway.http.handlers.system import SystemHandlers
+from gateway.http.handlers.tenants import TenantHandlers
 from gateway.http.handlers.uploads import UploadHandlers
 from gateway.http.handlers.webhooks import WebhookHandlers
 from gateway.http.mcp.calling import Calling
@@ -76,6 +77,7 @@ from shared.postgres.reads.search import SearchReads
 from shared.postgres.reads.sources import SourceReads
 from shared.postgres.rebuilds import PostgresRebuilds
 from shared.postgres.sign_in import PostgresSignIn
+from shared.postgres.tenants import PostgresTenants
 from shared.postgres.users import PostgresUsers
 from shared.postgres.webhooks import PostgresWebhooks
 from shared.queue.admin_http import NsqHttp
@@ -299,6 +301,7 @@ def _account_handlers(settings: GatewaySettings, parts: _Parts) -> dict[str, Any
         ),
         "users": UserHandlers(accounts=accounts, users=users),
         "tokens": TokenHandlers(accounts=accounts, tokens=tokens),
+        "tenants": TenantHandlers(tenants=PostgresTenants(database=parts.postgres)),
         "audit": AuditHandlers(audit=AuditReads(database=parts.postgres)),
     }
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from shared.postgres.reads.sources import SourceFilter
     from shared.postgres.rebuilds import RebuildRow
     from shared.postgres.steering import RetriedMany
+    from shared.postgres.tenants import TenantRow
     from shared.postgres.webhooks import DeliveryRow, WebhookRow, WebhookWish
     from shared.queue.ports import TopicStats
     from shared.states import ErrandType
@@ -197,7 +198,7 @@ class OperationReader(Protocol):
     async def stats(self, tenant_id: UUID) -> StatsRow:
         """Three figures."""
 
-    async def ledger(self, tenant_id: UUID) -> LedgerRow:
+    async def ledger(self, tenant_id: UUID | None) -> LedgerRow:
         """Accepted work by what became of it."""
 
     async def dead_messages(self, tenant_id: UUID, topic: str | None, part: Slice) -> Listing[DeadMessageRow]:
@@ -528,6 +529,27 @@ class TokenStore(Protocol):
 
     async def remove(self, *, caller: Caller, token_id: UUID) -> None:
         """Revoke one; raises NotFoundError."""
+
+
+class TenantStore(Protocol):
+    """Tenants, for operators."""
+
+    async def find(self, part: Slice) -> Listing[TenantRow]:
+        """Newest first."""
+
+    async def get(self, tenant_id: UUID) -> TenantRow:
+        """One; raises NotFoundError."""
+
+    async def add(self, *, caller: Caller, slug: str, name: str) -> TenantRow:
+        """Make one; raises TenantExistsError."""
+
+    async def override(
+        self, *, caller: Caller, tenant_id: UUID, limits: Mapping[str, int | None]
+    ) -> TenantRow:
+        """Set limits; raises NotFoundError."""
+
+    async def remove(self, *, caller: Caller, tenant_id: UUID) -> bool:
+        """Have one removed; whether this call did it; raises OwnTenantError, NotFoundError."""
 
 
 class AuditReader(Protocol):

@@ -65,6 +65,7 @@ from quern.models.system import (
     Stats,
     System,
 )
+from quern.models.tenants import Tenant
 from quern.models.webhooks import Delivery, DeliveryState, DeliveryTry, Webhook, WebhookEvent
 
 __all__ = [
@@ -130,6 +131,7 @@ __all__ = [
     "Stats",
     "Summary",
     "System",
+    "Tenant",
     "TenantOfUser",
     "Token",
     "TokenMade",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from quern.models.common import Page
 from quern.models.system import DeadMessage, DeadMessageDetail, Health, Ledger, Limits, Ready, Stats, System
@@ -33,9 +33,9 @@ class SystemRoutes:
         """What one's own tenant may use, and what it does use."""
         return await self._transport.get(Limits, "/v1/limits")
 
-    async def ledger(self) -> Ledger:
-        """All work ever accepted, by what became of it."""
-        return await self._transport.get(Ledger, "/v1/system/ledger")
+    async def ledger(self, *, scope: Literal["tenant", "all"] = "tenant") -> Ledger:
+        """All work ever accepted, by what became of it; ``all`` tenants' for operators."""
+        return await self._transport.get(Ledger, "/v1/system/ledger", {"scope": scope})
 
     async def dead_messages(
         self, *, topic: str | None = None, limit: int = 50, offset: int = 0

@@ -73,6 +73,8 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "user_exists": (409, "The user exists already"),
     "last_admin": (409, "Somebody has to remain"),
     "too_many_tokens": (409, "Too many API tokens"),
+    "tenant_exists": (409, "The slug is or was a tenant's"),
+    "own_tenant": (409, "It is your own tenant"),
     "conflict": (409, "The state does not allow this"),
     "quota_exceeded": (409, "The tenant has as much as it may have"),
     "too_large": (413, "Too large"),

@@ -12,6 +12,7 @@ from gateway.http.limit_routes import limit_routes
 from gateway.http.models import documents, groups, jobs, rebuilds, search, sources, system, uploads
 from gateway.http.models.common import PageQuery
 from gateway.http.route import AnyRoute, Route
+from gateway.http.tenant_routes import tenant_routes
 from gateway.http.webhook_routes import webhook_routes
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.http.handlers.search import SearchHandlers
     from gateway.http.handlers.sources import SourceHandlers
     from gateway.http.handlers.system import SystemHandlers
+    from gateway.http.handlers.tenants import TenantHandlers
     from gateway.http.handlers.uploads import UploadHandlers
     from gateway.http.handlers.webhooks import WebhookHandlers
 
@@ -49,6 +51,7 @@ class Handlers:
     tokens: TokenHandlers
     audit: AuditHandlers
     limits: LimitHandlers
+    tenants: TenantHandlers
 
 
 def api_routes(handlers: Handlers) -> tuple[AnyRoute, ...]:
@@ -58,6 +61,7 @@ def api_routes(handlers: Handlers) -> tuple[AnyRoute, ...]:
         *account_routes.user_routes(handlers.users),
         *account_routes.token_routes(handlers.tokens),
         *account_routes.audit_routes(handlers.audit),
+        *tenant_routes(handlers.tenants),
         *_source_routes(handlers.sources),
         *_upload_routes(handlers.uploads),
         *_document_routes(handlers.documents),
@@ -442,6 +446,8 @@ def _system_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
             "/system/ledger",
             on.ledger,
             "All work ever accepted, by what became of it",
+            query=system.LedgerQuery,
+            problems=("forbidden",),
             answer=system.Ledger,
         ),
         Route(

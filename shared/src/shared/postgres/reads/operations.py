@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.postgres.database import EVERY_TENANT
 from shared.postgres.reads.listing import page_of_rows, rows
 from shared.postgres.reads.records import DeadMessageRow, LedgerRow, Listing, ProcessRow, Slice, StatsRow
 from shared.postgres.sql import queries
@@ -28,13 +29,15 @@ class OperationReads:
 
         return await self._database.run(work, tenant_id)
 
-    async def ledger(self, tenant_id: UUID) -> LedgerRow:
-        """Accepted work by what became of it, compared with the rows."""
+    async def ledger(self, tenant_id: UUID | None) -> LedgerRow:
+        """Accepted work by what became of it, compared with the rows: of one tenant, or of all that ever were."""
+        sql = queries("operations_read")
 
         async def work(connection: Connection) -> LedgerRow:
-            return (await rows(connection, LedgerRow, queries("operations_read")["ledger"], tenant_id))[0]
+            ids = [tenant_id] if tenant_id else await connection.fetchval(sql["every_tenant"])
+            return (await rows(connection, LedgerRow, sql["ledger"], ids))[0]
 
-        return await self._database.run(work, tenant_id)
+        return await self._database.run(work, tenant_id or EVERY_TENANT)
 
     async def dead_messages(self, tenant_id: UUID, topic: str | None, part: Slice) -> Listing[DeadMessageRow]:
         """Messages that could not be understood, newest first, with the beginning of each."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from gateway.http.models.common import Output, Page, PageQuery, Text, Time
+from gateway.http.models.common import Output, Page, PageQuery, Parameters, Text, Time
 from shared.contracts.topics import INGEST_TASK
 
 
@@ -61,6 +61,12 @@ class Audit(Output):
     missing: int
     orphans: int
     repaired: int
+
+
+class LedgerQuery(Parameters):
+    """Whose work is counted."""
+
+    scope: Literal["tenant", "all"] = Field("tenant", description="all: of every tenant, for operators.")
 
 
 class Ledger(Output):
