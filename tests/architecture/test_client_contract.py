@@ -26,6 +26,7 @@ from gateway.http.models import (
     search,
     sources,
     system,
+    tenants,
     uploads,
     webhooks,
 )
