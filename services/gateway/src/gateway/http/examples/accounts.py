@@ -1,11 +1,11 @@
-"""Examples of users, tokens and the audit log."""
+"""Examples of users, tokens, tenants and the audit log."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.http.examples import story
-from gateway.http.models import accounts
+from gateway.http.models import accounts, tenants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,5 +51,16 @@ EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
         "target": story.SOURCE,
         "outcome": "done",
         "detail": {},
+    },
+    tenants.Tenant: {
+        "id": story.TENANT,
+        "slug": "default",
+        "name": "Default",
+        "limits": {"sources": 500},
+        "created_at": story.BEGAN,
+        "sources": 3,
+        "documents": 412,
+        "in_flight": 0,
+        "stored_bytes": 10_485_760,
     },
 }
