@@ -267,10 +267,7 @@ ANSWERS = [
     for module in (
         accounts,
         documents,
-<<<<<<< HEAD
         errands,
-=======
->>>>>>> 79b0fed (Show a tenant in the reference, and keep speed out of the rules' tests)
         groups,
         jobs,
         rebuilds,
