@@ -66,7 +66,7 @@ def read(folder: Path) -> list[Migration]:
     """All migrations in order.
 
     Raises:
-        MigrationError: a down file is missing, or a number stands twice.
+        MigrationError: a down file is missing, or the numbers have a gap.
     """
     found = []
     for path in sorted(folder.glob("*.up.sql")):
@@ -77,8 +77,8 @@ def read(folder: Path) -> list[Migration]:
         if not down.exists():
             raise MigrationError(f"{path.name} has no {down.name}.")
         found.append(Migration(int(match[1]), match[2], path.read_text("utf-8"), down.read_text("utf-8")))
-    if len({migration.number for migration in found}) != len(found):
-        raise MigrationError("A number of the migrations stands twice.")
+    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
+        raise MigrationError("The numbers of the migrations have a gap or stand twice.")
     return found
 
 
@@ -133,10 +133,10 @@ async def migrate(url: str, folder: Path, *, target: int | None = None) -> list[
     """Bring the schema to ``target`` (the newest by default); returns what was done, in order.
 
     Raises:
-        MigrationError: drift, or a lock that never came free.
+        MigrationError: drift, a gap, or a lock that never came free.
     """
     migrations = read(folder)
-    goal = migrations[-1].number if target is None else target
+    goal = len(migrations) if target is None else target
     connection = await asyncpg.connect(url, timeout=10.0)
     try:
         await _locked(connection)
