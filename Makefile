@@ -53,7 +53,7 @@ check: venv ## Lint, check types and import contracts, run the unit and architec
 test: setup ## Run `make check`, then all other tests on real servers of their own
 	@$(MAKE) check
 	@$(RUN) -m pytest -n $(TEST_PROCESSES) --dist loadfile \
-		--ignore=tests/unit --ignore=tests/architecture --ignore=tests/bench --ignore=tests/chaos --ignore=tests/search_quality
+		--ignore=tests/unit --ignore=tests/architecture --ignore=tests/bench --ignore=tests/chaos
 
 .PHONY: demo
 demo: setup ## Start the stack and show the main job on it (URL=https://... crawls another site)
@@ -64,10 +64,6 @@ demo: setup ## Start the stack and show the main job on it (URL=https://... craw
 bench: setup ## Measure speed and memory beside well-known peers
 	@"$(PYTHON)" deploy/native/bootstrap.py --bench
 	@PYTHONPATH=tests $(RUN) -m bench
-
-.PHONY: search-quality
-search-quality: setup ## Measure how well search finds what people ask for, on two manuals
-	@PYTHONPATH=tests $(RUN) -m search_quality
 
 .PHONY: chaos
 chaos: setup ## Break a stack while it works, and check the promises (SEED=n FAULTS=40 DOCUMENTS=500 MINUTES=10)

@@ -38,9 +38,6 @@ PUBLISHED: Final = {
     "parser_crashed",
     "lease_lost",
     "embedder_unavailable",
-    "summary_unavailable",
-    "summary_refused",
-    "collection_changed",
     "internal_error",
 }
 

@@ -63,7 +63,6 @@ BROKEN_BY: dict[str, list[tuple[str, str]]] = {
     "door-asyncpg": [("janitor.tasks.check_ledger", "asyncpg")],
     "door-weaviate": [("gateway.usecases.search", "weaviate"), ("shared.dispatch", "grpc")],
     "door-model": [("result_consumer.usecases.indexer", "tokenizers")],
-    "door-mcp": [("gateway.http.mcp.tools", "mcp"), ("gateway.app", "mcp_types")],
     "parsers": [("ingest_worker.adapters.parsers.html", "aiohttp")],
     "door-parsers": [("ingest_worker.usecases.file", "pypdfium2")],
     "fakes": [("gateway.app", "shared.testing.queue"), ("shared.wiring", "shared.testing")],

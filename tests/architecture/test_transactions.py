@@ -21,13 +21,7 @@ OTHERS: Final = re.compile(
     r"(aiohttp|httpx|grpc|nsq|socket|urllib|http|weaviate|shared\.(blobs|embedding|net|queue|vectors))(\.|$)"
 )
 CLOCKS: Final = re.compile(r"(time|shared\.clock\.now)(\.|$)")
-SHARED_LOCKS: Final = {
-    "api_tokens.parent",
-    "users.tenant_of_slug",
-    "sources.hold_group",
-    "sources.hold_live",
-    "tenants.hold_live",
-}
+SHARED_LOCKS: Final = {"sources.hold_group", "sources.hold_live", "tenants.hold_live"}
 """Each is of a row that its transaction never locks in a stronger way."""
 
 

@@ -17,7 +17,7 @@ from bench import report
 from bench.bench import Bench
 from bench.corpora.manual import find_manual
 from bench.options import Options, parse
-from bench.parts import crawl, latency, lists, markdown, memory, upload
+from bench.parts import crawl, latency, markdown, memory, upload
 from bench.stack import BenchStack
 from native.postgres_programs import psql
 from native.servers import NSQ, WEAVIATE
@@ -34,7 +34,6 @@ _MEASURED: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "crawl": crawl.measure,
     "markdown": markdown.measure,
     "upload": upload.measure,
-    "lists": lists.measure,
 }
 _KEPT = ("QUERN_CACHE_DIR", "QUERN_VENV")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-PARTS: Final = ("memory", "latency", "crawl", "markdown", "upload", "lists")
+PARTS: Final = ("memory", "latency", "crawl", "markdown", "upload")
 """In this order: what is measured at rest comes before there is much to rest on."""
 
 REPORT: Final = Path(__file__).resolve().parents[2] / "docs" / "performance.md"

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _GIB: Final = 1 << 30
 _ENVIRONMENT: Final = {
     # Peers on the loopback keep no pace, so neither do we; the sites that are crawled are ours.
-    "QUERN_AUTH_ENABLED": "false",
     "QUERN_CRAWL_ALLOW_NETWORKS": "127.0.0.0/8",
     "QUERN_CRAWL_DELAY_MS": "0",
     "QUERN_UPLOAD_MAX_BYTES": str(2 * _GIB),

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS: Final = 5.0
 SETTINGS: Final = {
-    "QUERN_AUTH_ENABLED": "false",
     "QUERN_CRAWL_ALLOW_NETWORKS": "127.0.0.0/8",
     "QUERN_CRAWL_DELAY_MS": "0",
     # What heals, heals in seconds.

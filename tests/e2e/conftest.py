@@ -24,11 +24,6 @@ def stack_environment() -> dict[str, str]:
     return {
         "QUERN_CRAWL_ALLOW_NETWORKS": "127.0.0.0/8",
         "QUERN_CRAWL_DELAY_MS": "0",
-        "QUERN_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
-        "QUERN_WEBHOOK_TIMEOUT_SECONDS": "4",
-        "QUERN_WEBHOOK_LEASE_SECONDS": "6",
-        "QUERN_WEBHOOK_PERIOD_SECONDS": "0.3",
-        "QUERN_WEBHOOK_RETRY_BASE_SECONDS": "0.5",
         "QUERN_LEASE_SECONDS": "6",
         "QUERN_SHUTDOWN_GRACE_SECONDS": "4",
         "QUERN_RETRY_BASE_SECONDS": "0.3",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from shared.errors import ErrorCode
@@ -24,8 +23,6 @@ from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
     from uuid import UUID
-
-    from shared.contracts.messages import ResultMessage
 
 
 SITE = {
@@ -351,31 +348,6 @@ async def test_equal_bytes_are_stored_once(pipeline: Pipeline) -> None:
     await pipeline.assert_balanced()
 
 
-def shaped(message: ResultMessage) -> ResultMessage:
-    """A result of which other columns make the text."""
-    assert message.content is not None
-    return msgspec.structs.replace(message, content=msgspec.structs.replace(message.content, shape="other"))
-
-
-async def test_the_same_table_is_ingested_again_where_other_columns_are_chosen(pipeline: Pipeline) -> None:
-    first = await pipeline.upload("one.csv", b"same")
-    (claim,) = await pipeline.work()
-    assert (claim.columns, claim.context_columns) == ((), ())
-    await pipeline.index((await pipeline.store(pipeline.file(claim, "same"))).indexing)
-    await pipeline.value("UPDATE groups SET columns = '{a,b}', context_columns = '{c}' RETURNING 1")
-    again = await pipeline.intake.rerun(caller=CALLER, job_id=first.run_id)
-    (claim,) = await pipeline.work()
-    assert (claim.columns, claim.context_columns) == (("a", "b"), ("c",))
-    await pipeline.index((await pipeline.store(shaped(pipeline.file(claim, "same")))).indexing)
-    assert await status(pipeline, again) == "succeeded"
-    assert await pipeline.value("SELECT shape FROM document_versions WHERE is_active") == "other"
-    repeated = await pipeline.intake.rerun(caller=CALLER, job_id=again)
-    (claim,) = await pipeline.work()
-    await pipeline.store(shaped(pipeline.file(claim, "same")))
-    assert await status(pipeline, repeated) == "skipped"
-    await pipeline.assert_balanced()
-
-
 async def test_a_twin_is_ingested_when_the_first_fails(pipeline: Pipeline) -> None:
     await pipeline.upload("one.md", b"same")
     twin = await pipeline.upload("two.md", b"same")
@@ -484,7 +456,7 @@ async def test_a_source_is_added_once(pipeline: Pipeline) -> None:
 
 
 async def test_the_window_is_bounded_and_some_of_it_is_kept_for_uploads(pipeline: Pipeline) -> None:
-    many = [f"https://site{n % 5}.test/{n}" for n in range(60)]
+    many = [f"https://site.test/{n}" for n in range(60)]
     await pipeline.add_site()
     (seed,) = await pipeline.work()
     await pipeline.store(pipeline.page(seed, "home", many))

@@ -21,7 +21,7 @@ MANY = 3
 async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
     pipeline = await Pipeline.open(database.service_url)
     pipeline.windows = PostgresWindows(
-        database=pipeline.database, limits=LIMITS, unstored_max=500, at_once=MANY
+        database=pipeline.database, limits=LIMITS, unstored_max=500, crawls_at_once=MANY
     )
     yield pipeline
     await pipeline.close()

@@ -205,22 +205,6 @@ async def test_groups_are_made_renamed_and_removed(client: Client) -> None:
     await client.refused("DELETE", path, status=404, code="not_found")
 
 
-async def test_a_group_says_what_of_its_tables_is_embedded(client: Client) -> None:
-    group = await client.post("/v1/groups", {"name": "preferring"}, status=201)
-    path = f"/v1/groups/{group['id']}/preferences"
-    assert await client.get(path) == {"columns": [], "context_columns": []}
-    wanted = {"columns": ["article", "price"], "context_columns": ["category"]}
-    answer = await client.call("PUT", path, json=wanted)
-    assert (answer.status, answer.body) == (200, wanted)
-    assert await client.get(path) == wanted
-    bodies: list[dict[str, Any]] = [{"columns": "article"}, {"columns": [""]}, {"columns": [1]}, {"rows": []}]
-    for body in bodies:
-        await client.refused("PUT", path, json=body, status=422, code="validation_error")
-    assert await client.get(path) == wanted
-    cleared = await client.call("PUT", path, json={})
-    assert cleared.body == {"columns": [], "context_columns": []}
-
-
 async def test_a_group_that_only_deleted_sources_were_in_can_be_removed(
     client: Client, module_database: Database
 ) -> None:
@@ -274,7 +258,7 @@ async def test_jobs_are_cancelled_run_again_copied_and_removed(client: Client) -
     assert ledger["balanced"] is True
 
 
-@pytest.mark.parametrize("kind", ["page", "upload", "parent"])
+@pytest.mark.parametrize("kind", ["summarizer", "cleanup", "reembed", "nonsense"])
 async def test_other_types_of_jobs_are_unknown(client: Client, kind: str) -> None:
     body = {"type": kind, "payload": {}}
     await client.refused("POST", "/v1/jobs", json=body, status=422, code="unknown_job_type")
@@ -286,8 +270,14 @@ async def test_other_types_of_jobs_are_unknown(client: Client, kind: str) -> Non
         ("GET", "/v1/nothing"),
         ("GET", "/v1/sources/"),
         ("GET", "/metrics"),
+        ("POST", "/v1/auth/login"),
+        ("GET", "/v1/tokens"),
+        ("GET", "/v1/users"),
+        ("GET", "/v1/tenants"),
+        ("GET", "/v1/audit"),
+        ("POST", "/v1/sources/reembed"),
         ("GET", f"/v1/groups/{NOBODY}/preferences"),
-        ("PUT", f"/v1/groups/{NOBODY}/preferences"),
+        ("POST", "/mcp"),
         ("GET", f"/v1/sources/{NOBODY}"),
         ("PATCH", f"/v1/sources/{NOBODY}"),
         ("DELETE", f"/v1/sources/{NOBODY}"),
@@ -310,7 +300,7 @@ async def test_other_types_of_jobs_are_unknown(client: Client, kind: str) -> Non
     ],
 )
 async def test_what_is_not_there_is_not_found(client: Client, method: str, path: str) -> None:
-    body: dict[str, Any] | None = {} if method in {"POST", "PATCH", "PUT"} else None
+    body: dict[str, Any] | None = {} if method in {"POST", "PATCH"} else None
     await client.refused(method, path, json=body, status=404, code="not_found")
 
 
@@ -450,16 +440,6 @@ async def test_the_description_is_served_and_valid(client: Client) -> None:
     api = await client.get("/v1/openapi.json")
     validate(api, cls=OpenAPIV31SpecValidator)
     assert api == await client.get("/api/openapi.json")
-
-
-async def test_the_reference_is_a_page_that_loads_nothing(client: Client) -> None:
-    answer = await client.call("GET", "/docs")
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert "Add a web site and crawl it" in answer.body
-    policy = answer.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    assert "unsafe" not in policy
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 async def test_the_status_page_is_plain_escaped_html(client: Client) -> None:

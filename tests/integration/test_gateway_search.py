@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
 
 from result_consumer.usecases.batch_writer import BatchWriter
-from shared.clock import new_id
 from shared.embedding import BundledEmbedder
-from shared.postgres.sql import queries
 from shared.vectors.store import WeaviateStore
 from support.gateways import Gateway, environment
 from support.pipeline import CALLER, COLLECTION, Pipeline
@@ -244,102 +240,6 @@ async def test_a_source_that_moved_is_found_in_its_new_group_alone(client: Clien
     assert (await found(source["group_id"]), await found(group["id"])) == ([], [PENGUINS])
 
 
-async def test_the_time_of_searches_is_in_the_metrics(gateway: Gateway, client: Client, world: World) -> None:
-    await world.publish("animals.md", PENGUINS)
-    await search(client, "penguins", mode="hybrid")
-    async with aiohttp.ClientSession() as session, session.get(f"{gateway.admin_url}/metrics") as answer:
-        text = await answer.text()
-    for stage in ("embed", "weaviate", "rows", "fold", "total"):
-        of_stage = f'quern_search_duration_seconds_count{{mode="hybrid",stage="{stage}"}}'
-        [line] = [line for line in text.splitlines() if line.startswith(of_stage)]
-        assert float(line.rpartition(" ")[2]) >= 1
-    assert "quern_search_budget_seconds 0.5" in text
-
-
-async def test_words_of_the_question_are_marked_in_what_is_found(client: Client, world: World) -> None:
-    await world.publish("animals.md", PENGUINS)
-    [hit] = await search(client, "SOUTHERN penguins <b>")
-    marked = [hit["text"][mark["start"] : mark["end"]] for mark in hit["highlights"]]
-    assert marked == ["Penguins", "southern"]
-
-
-async def test_pages_of_a_ranking_follow_each_other(client: Client, world: World) -> None:
-    await world.publish("crowd.md", *(f"{PENGUINS} Number {number}." for number in range(25)))
-    whole = [hit["chunk_id"] for hit in await search(client, PENGUINS, limit=50)]
-    pages = [
-        await client.post("/v1/search", {"query": PENGUINS, "limit": 10, "offset": offset}, status=200)
-        for offset in (0, 10, 20, 30)
-    ]
-    assert [hit["chunk_id"] for page in pages for hit in page["items"]] == whole
-    assert [page["more"] for page in pages] == [True, True, False, False]
-    assert len(whole) == 25
-
-
-@pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
-async def test_the_ranking_is_the_same_however_much_of_it_is_asked_for(
-    client: Client, world: World, mode: str
-) -> None:
-    words = ["penguins", "ocean", "southern", "cold", "swim", "ice", "birds", "fish", "snow"]
-    texts = [
-        f"{words[n % 9]} {words[n % 7]} {words[n % 5]} part {n} " + "filler " * (n % 11) for n in range(400)
-    ]
-    await world.publish("crowd.md", *texts)
-    asked = {"query": "penguins swim in the cold ocean", "mode": mode}
-    deep = [hit["chunk_id"] for hit in await search(client, **asked, limit=50, offset=100)]
-    whole = [
-        hit["chunk_id"] for start in (0, 50) for hit in await search(client, **asked, limit=50, offset=start)
-    ]
-    assert [hit["chunk_id"] for hit in await search(client, **asked, limit=10)] == whole[:10]
-    steps = [await search(client, **asked, limit=20, offset=start) for start in range(0, 140, 20)]
-    assert [hit["chunk_id"] for step in steps for hit in step] == (whole + deep)[:140]
-
-
-@pytest.mark.parametrize("wrong", [{"offset": 451}, {"offset": -1}, {"neighbours": 4}, {"limit": 51}])
-async def test_what_is_beyond_the_limits_is_refused(client: Client, wrong: dict[str, int]) -> None:
-    await client.refused(
-        "POST", "/v1/search", json={"query": "x"} | wrong, status=422, code="validation_error"
-    )
-
-
-async def test_neighbours_are_those_of_the_version_that_was_found(client: Client, world: World) -> None:
-    old = [f"Old {number} paragraph." for number in range(5)]
-    new = ["First words.", "Second words.", PENGUINS, "Fourth words.", "Fifth words.", "Sixth words."]
-    await world.publish("animals.md", *old)
-    await world.publish("animals.md", *new)
-    [hit, *_] = await search(client, "penguins", neighbours=2)
-    around = hit["neighbours"]
-    assert [chunk["text"] for chunk in around["before"]] == new[:2]
-    assert [chunk["text"] for chunk in around["after"]] == new[3:5]
-    assert [chunk["ordinal"] for chunk in around["before"] + around["after"]] == [0, 1, 3, 4]
-    [first, *_] = await search(client, "first", mode="keyword", neighbours=3)
-    assert first["neighbours"]["before"] == []
-    assert (await search(client, "penguins"))[0]["neighbours"] is None
-
-
-async def test_what_several_documents_say_is_one_hit_that_names_the_others(
-    client: Client, world: World
-) -> None:
-    made = [await world.publish(name, PENGUINS, f"{TEAPOT} {name}") for name in ("a.md", "b.md", "c.md")]
-    found = await search(client, "penguins", limit=50)
-    [hit] = [hit for hit in found if hit["text"] == PENGUINS]
-    documents = [hit["document_id"], *(other["document_id"] for other in hit["duplicates"])]
-    assert sorted(documents) == sorted(str(each.document_id) for each in made)
-    assert {other["title"] for other in hit["duplicates"]} < {"a.md", "b.md", "c.md"}
-    # Of a source that goes neither the hit is shown nor its name as a duplicate.
-    gone = next(each for each in made if str(each.document_id) == hit["duplicates"][0]["document_id"])
-    assert (await client.call("DELETE", f"/v1/sources/{gone.source_id}")).status == 202
-    left = await client.post("/v1/search", {"query": "penguins", "limit": 50}, status=200)
-    assert str(gone.document_id) not in json.dumps(left)
-    assert str(gone.source_id) not in json.dumps(left)
-
-
-async def test_copies_do_not_crowd_out_what_else_there_is(client: Client, world: World) -> None:
-    for number in range(12):
-        await world.publish(f"copy-{number}.md", PENGUINS)
-    await world.publish("other.md", *(f"Penguins of kind {number}." for number in range(9)))
-    assert len(await search(client, "penguins", limit=10)) == 10
-
-
 @asynccontextmanager
 async def frozen(server: WeaviateServer) -> AsyncIterator[None]:
     await asyncio.to_thread(server.pause)
@@ -361,17 +261,3 @@ async def test_a_weaviate_that_does_not_answer_costs_a_bounded_time(
     assert int(answer.headers["Retry-After"]) > 0
     assert took < 10
     assert await texts(client, "penguins") == [PENGUINS]
-
-
-async def test_what_stands_around_is_read_by_its_place_and_not_by_its_version(world: World) -> None:
-    version_id = new_id()
-    # As the gateway asks: row-level security stands between a query and its indexes.
-    async with world.database.transaction() as connection:
-        # The tables are small here: what counts is that an index can answer it, to the ordinal.
-        await connection.execute("SET LOCAL enable_seqscan = off")
-        sql = "EXPLAIN " + queries("search_read")["around"]
-        rows = await connection.fetch(sql, CALLER.tenant_id, [version_id], [5], [6])
-    plan = [row[0].strip() for row in rows]
-    at = next(number for number, line in enumerate(plan) if "version_chunks_pkey" in line)
-    assert plan[at + 1].startswith("Index Cond: ((version_id = ")
-    assert "(ordinal = " in plan[at + 1]

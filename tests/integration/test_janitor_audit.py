@@ -279,16 +279,13 @@ async def test_a_tenant_that_postgres_does_not_have_is_removed_with_its_objects(
 ) -> None:
     made = await add_content(pipeline.database, documents=1, chunks_each=3)
     await index_content(vectors, made)
-    for slug in ("stray", "gone", "going"):
+    for slug in ("stray", "gone"):
         await vectors.ensure_tenant(COLLECTION, slug)
         await vectors.insert(COLLECTION, slug, [vector_object(made, 0)])
-    await pipeline.rows(
-        """INSERT INTO tenants (slug, name, deleted_at, purged_at)
-        VALUES ('gone', 'Gone', now(), now()), ('going', 'On its way', now(), NULL)"""
-    )
+    await pipeline.rows("INSERT INTO tenants (slug, name, deleted_at) VALUES ('gone', 'Gone', now())")
     task = RemoveStrays(rows=PostgresAudit(database=pipeline.database), vectors=vectors, prefix="Chunks")
     assert await task.run_once() == {"tenants": 2, "objects": 2}
-    assert await vectors.tenants(COLLECTION) == [TENANT, "going"], "its removal has an order of its own"
+    assert await vectors.tenants(COLLECTION) == [TENANT]
     assert await task.run_once() == {"tenants": 0, "objects": 0}
     assert await vectors.count(COLLECTION, TENANT) == 3
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from shared.postgres.reads.records import EvidenceRow
-
 
 async def moment(pipeline: Pipeline) -> datetime:
     """T0 of a search that begins now."""
@@ -26,13 +24,6 @@ async def shown(pipeline: Pipeline, at: datetime, *, tenant: UUID = DEFAULT_TENA
     ids = [row["object_id"] for row in await pipeline.rows("SELECT object_id FROM objects")]
     rows = await SearchReads(database=pipeline.gateway).visible(tenant, ids, at)
     return sorted(row.text for row in rows)
-
-
-async def visible(pipeline: Pipeline) -> list[EvidenceRow]:
-    """What a search that begins now shows."""
-    ids = [row["object_id"] for row in await pipeline.rows("SELECT object_id FROM objects")]
-    at = await moment(pipeline)
-    return await SearchReads(database=pipeline.gateway).visible(DEFAULT_TENANT, ids, at)
 
 
 async def publish(pipeline: Pipeline, text: str) -> UUID:
@@ -79,41 +70,6 @@ async def test_a_source_that_goes_is_shown_no_more_not_even_to_searches_that_hav
     assert await shown(pipeline, begun) == []
     scope = await SearchReads(database=pipeline.gateway).scope(DEFAULT_TENANT, None)
     assert scope.deleting == [source_id]
-
-
-async def test_around_a_chunk_stand_those_of_its_version_and_nothing_of_what_goes(
-    pipeline: Pipeline,
-) -> None:
-    source_id = await publish(pipeline, "one\n\ntwo\n\nthree")
-    reads = SearchReads(database=pipeline.gateway)
-    [two] = [row for row in await visible(pipeline) if row.text == "two"]
-    place = (two.version_id, two.ordinal)
-
-    async def around(tenant: UUID, reach: int = 1) -> list[str]:
-        found = await reads.around(tenant, [place], reach)
-        return [row.text for row in found.get(place, ())]
-
-    await publish(pipeline, "new one\n\ntwo\n\nnew three")
-    assert await around(DEFAULT_TENANT) == ["one", "three"]
-    assert await around(DEFAULT_TENANT, reach=3) == ["one", "three"]
-    assert await around(new_id()) == []
-    other = await pipeline.value("INSERT INTO tenants (slug, name) VALUES ('other', 'Other') RETURNING id")
-    assert await around(other) == []
-    # Not even to a principal that may see all tenants.
-    sql = queries("search_read")["around"]
-    named = ([place[0]] * 2, [place[1]] * 2, [place[1] - 1, place[1] + 1])
-    assert await pipeline.rows(sql, other, *named) == []
-    assert len(await pipeline.rows(sql, DEFAULT_TENANT, *named)) == 2
-    await pipeline.intake.delete_source(caller=CALLER, source_id=source_id, force=False)
-    assert await around(DEFAULT_TENANT) == []
-
-
-async def test_nothing_stands_around_a_chunk_of_a_version_that_was_never_served(pipeline: Pipeline) -> None:
-    await pipeline.upload("a.md", b"a")
-    (claim,) = await pipeline.work()
-    await pipeline.store(pipeline.file(claim, "one\n\ntwo"))
-    version_id = await pipeline.value("SELECT id FROM document_versions")
-    assert await SearchReads(database=pipeline.gateway).around(DEFAULT_TENANT, [(version_id, 0)], 3) == {}
 
 
 async def test_nothing_of_a_tenant_is_shown_to_another(pipeline: Pipeline) -> None:

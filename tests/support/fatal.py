@@ -84,7 +84,6 @@ BOUNDARIES: Final = {
         _CONSUMER, "shared.postgres.indexing:PostgresIndexing.activate", counts=_served_any
     ),
     "emptied": Boundary(_JANITOR, "shared.vectors.writes:WeaviateWrites.delete_by_source"),
-    "webhook_sent": Boundary(_JANITOR, "janitor.adapters.webhook_http:WebhookHttp.post"),
     "unreceipted": Boundary(_JANITOR, "shared.postgres.upkeep_removal:PostgresRemoval.finish", before=True),
 }
 

@@ -42,10 +42,6 @@ def environment(
         "QUERN_WEAVIATE_GRPC": weaviate.grpc if weaviate else NOBODY,
         "QUERN_WEAVIATE_API_KEY": weaviate.api_key if weaviate else "",
         "QUERN_CRAWL_ALLOW_NETWORKS": "127.0.0.0/8",
-        "QUERN_PROFILE": "development",
-        "QUERN_AUTH_ENABLED": "false",
-        "QUERN_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
-        "QUERN_SEAL_KEYS": "a key of tests that has 32 characters or more",
         "QUERN_READINESS_PERIOD_SECONDS": "0.3",
     }
 
@@ -118,15 +114,6 @@ class Gateway:
             return (await self.client.call("GET", "/readyz")).status == 200
 
         await until(look, "the gateway is ready")
-
-    async def ready_enough(self) -> None:
-        """Wait until Postgres is up, whatever else is not."""
-
-        async def look() -> bool:
-            answer = await self.client.call("GET", "/readyz")
-            return bool(answer.body["dependencies"]["postgres"]["status"] == "up")
-
-        await until(look, "the gateway has found Postgres")
 
     def terminate(self) -> None:
         """Ask it to stop."""

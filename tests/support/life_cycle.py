@@ -34,7 +34,7 @@ from shared.vectors import VectorObject
 from shared.verdicts import USUAL_PRUNE_LIMITS
 from shared.windows import Limits
 from support.lost_answers import lose_first_answer
-from support.pipeline import COLLECTION, DEFAULT_TENANT, Pipeline
+from support.pipeline import COLLECTION, Pipeline
 from support.rows import TENANT
 
 if TYPE_CHECKING:
@@ -148,12 +148,6 @@ class Installation:
         """Empty the database, and start all processes."""
         for table in self._tables:
             await self._owner.execute(f"DELETE FROM {table}")
-        await self._owner.execute(
-            """INSERT INTO webhooks (id, tenant_id, url, host, events, secret, created_by)
-            VALUES (gen_random_uuid(), $1, 'https://hooks.test/', 'https://hooks.test:443',
-                '{run.succeeded,run.failed,run.cancelled,run.skipped}', '', 'tester')""",
-            DEFAULT_TENANT,
-        )
         registry = PostgresRegistry(database=self._database)
         await registry.current(otherwise=Collection(COLLECTION, "model", DIMENSIONS))
         await self.vectors.ensure_collection(COLLECTION, dimensions=DIMENSIONS)

@@ -75,13 +75,6 @@ BROKEN: Final = {
             SELECT count(*)::int, count(*) FILTER (WHERE p.status = 'succeeded')::int,
                 count(*) FILTER (WHERE p.status = 'failed')::int, count(*) FILTER (WHERE p.status = 'skipped')::int,
                 count(*) FILTER (WHERE p.status = 'cancelled')::int FROM jobs p WHERE p.parent_id = r.id)""",
-    "an end of a run that its webhook is not told, or told otherwise": """
-        SELECT j.id FROM jobs j WHERE j.parent_id IS NULL AND j.finished_at IS NOT NULL AND NOT EXISTS (
-            SELECT 1 FROM webhook_deliveries d
-            WHERE d.job_id = j.id AND d.ended_at = j.finished_at AND d.event = 'run.' || j.status
-              AND (j.type <> 'crawler' OR d.payload #> '{data,run,progress}' = jsonb_build_object(
-                  'total', j.total, 'succeeded', j.succeeded, 'failed', j.failed, 'skipped', j.skipped,
-                  'cancelled', j.cancelled)))""",
     "two jobs of one crawl for one page": """
         SELECT root_id FROM jobs WHERE type = 'page' GROUP BY root_id, url_key HAVING count(*) > 1""",
     "a page whose fate is not that of its job": """

@@ -20,10 +20,8 @@ def lose_first_answer(database: Database, monkeypatch: pytest.MonkeyPatch) -> No
     transaction = database.transaction
 
     @asynccontextmanager
-    async def losing(
-        principal: Principal | None = None, *, planned_each: bool = False
-    ) -> AsyncIterator[Connection]:
-        async with transaction(principal, planned_each=planned_each) as connection:
+    async def losing(principal: Principal | None = None) -> AsyncIterator[Connection]:
+        async with transaction(principal) as connection:
             yield connection
         monkeypatch.setattr(database, "transaction", transaction)
         raise PostgresUnavailableError(ConnectionError("the answer was lost"))

@@ -37,20 +37,11 @@ class Content:
     object_ids: list[UUID] = field(default_factory=list)
     batch_ids: list[UUID] = field(default_factory=list)
     chunks_each: int = 1
-    tenant_id: UUID = DEFAULT_TENANT
-    tenant: str = TENANT
 
 
-async def add_content(
-    database: Database,
-    *,
-    documents: int,
-    chunks_each: int = 1,
-    tenant_id: UUID = DEFAULT_TENANT,
-    tenant: str = TENANT,
-) -> Content:
+async def add_content(database: Database, *, documents: int, chunks_each: int = 1) -> Content:
     """Write a crawled source whose pages are all served."""
-    made = Content(chunks_each=chunks_each, tenant_id=tenant_id, tenant=tenant)
+    made = Content(chunks_each=chunks_each)
     made.page_ids = [new_id() for _ in range(documents)]
     made.document_ids = [new_id() for _ in range(documents)]
     made.version_ids = [new_id() for _ in range(documents)]
@@ -70,14 +61,14 @@ async def _add_source(connection: Connection, made: Content) -> None:
     group = await connection.fetchval(
         """INSERT INTO groups (tenant_id, name) VALUES ($1, 'default')
         ON CONFLICT (tenant_id, name) DO UPDATE SET name = excluded.name RETURNING id""",
-        made.tenant_id,
+        DEFAULT_TENANT,
     )
     url = f"https://{made.source_id}.test/"
     await connection.execute(
         """INSERT INTO sources (id, tenant_id, group_id, type, name, url, url_key)
         VALUES ($1, $2, $3, 'web', $4, $4, $4)""",
         made.source_id,
-        made.tenant_id,
+        DEFAULT_TENANT,
         group,
         url,
     )
@@ -89,7 +80,7 @@ async def _add_jobs(connection: Connection, made: Content) -> None:
         """INSERT INTO jobs (id, tenant_id, root_id, source_id, type, status, total, succeeded, finished_at)
         VALUES ($1, $2, $1, $3, 'crawler', 'succeeded', $4, $4, now())""",
         made.run_id,
-        made.tenant_id,
+        DEFAULT_TENANT,
         made.source_id,
         pages,
     )
@@ -98,7 +89,7 @@ async def _add_jobs(connection: Connection, made: Content) -> None:
             is_seed, finished_at)
         SELECT k.id, $1, $2, $2, $3, 'page', 'web', 'succeeded', 'page-' || k.place, 1, k.place = 1, now()
         FROM unnest($4::uuid[]) WITH ORDINALITY AS k (id, place)""",
-        made.tenant_id,
+        DEFAULT_TENANT,
         made.run_id,
         made.source_id,
         made.page_ids,
@@ -109,7 +100,7 @@ async def _add_jobs(connection: Connection, made: Content) -> None:
         made.run_id,
     )
     count = pages + 1
-    await move_ledger(connection, {made.tenant_id: Counter(accepted=count, succeeded=count)})
+    await move_ledger(connection, {DEFAULT_TENANT: Counter(accepted=count, succeeded=count)})
 
 
 async def _add_documents(connection: Connection, made: Content) -> None:
@@ -117,7 +108,7 @@ async def _add_documents(connection: Connection, made: Content) -> None:
         """INSERT INTO documents (id, tenant_id, source_id, source_uri, status, updated_at)
         SELECT id, $1, $2, 'page-' || place, 'active', now() - interval '1 hour'
         FROM unnest($3::uuid[]) WITH ORDINALITY AS k (id, place)""",
-        made.tenant_id,
+        DEFAULT_TENANT,
         made.source_id,
         made.document_ids,
     )
@@ -127,7 +118,7 @@ async def _add_documents(connection: Connection, made: Content) -> None:
         SELECT k.id, $1, $2, k.document_id, k.job_id, 1, 1, 'hash', 'uri', $3, true, now() - interval '1 hour',
             now() - interval '1 hour'
         FROM unnest($4::uuid[], $5::uuid[], $6::uuid[]) AS k (id, document_id, job_id)""",
-        made.tenant_id,
+        DEFAULT_TENANT,
         made.source_id,
         made.chunks_each,
         made.version_ids,
@@ -144,7 +135,7 @@ async def _add_chunks(connection: Connection, made: Content) -> None:
         """INSERT INTO chunks (id, tenant_id, source_id, document_id, text)
         SELECT k.id, $1, $2, k.document_id, 'text ' || k.id
         FROM unnest($3::uuid[], $4::uuid[]) AS k (id, document_id)""",
-        made.tenant_id,
+        DEFAULT_TENANT,
         made.source_id,
         made.chunk_ids,
         documents,
@@ -153,7 +144,7 @@ async def _add_chunks(connection: Connection, made: Content) -> None:
         """INSERT INTO version_chunks (version_id, ordinal, chunk_id, tenant_id)
         SELECT k.version_id, k.ordinal, k.chunk_id, $1
         FROM unnest($2::uuid[], $3::integer[], $4::uuid[]) AS k (version_id, ordinal, chunk_id)""",
-        made.tenant_id,
+        DEFAULT_TENANT,
         versions,
         ordinals,
         made.chunk_ids,
@@ -163,7 +154,7 @@ async def _add_chunks(connection: Connection, made: Content) -> None:
             activated_at)
         SELECT k.object_id, $1, $2, k.document_id, k.chunk_id, $3, k.batch_id, 'active', now() - interval '1 hour'
         FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[]) AS k (object_id, document_id, chunk_id, batch_id)""",
-        made.tenant_id,
+        DEFAULT_TENANT,
         made.source_id,
         COLLECTION,
         made.object_ids,
@@ -172,24 +163,17 @@ async def _add_chunks(connection: Connection, made: Content) -> None:
         [made.batch_ids[n // BATCH] for n in range(len(made.object_ids))],
     )
     for batch_id in made.batch_ids:
-        await add_batch(connection, batch_id, state="verified", tenant_id=made.tenant_id)
+        await add_batch(connection, batch_id, state="verified")
 
 
-async def add_batch(
-    connection: Connection,
-    batch_id: UUID,
-    *,
-    state: str,
-    expires_in: float = 60.0,
-    tenant_id: UUID = DEFAULT_TENANT,
-) -> None:
+async def add_batch(connection: Connection, batch_id: UUID, *, state: str, expires_in: float = 60.0) -> None:
     """Write an index batch."""
     await connection.execute(
         """INSERT INTO index_batches (batch_id, tenant_id, collection, barrier_id, owner_id, objects, state,
             expires_at, closed_at)
         VALUES ($1, $2, $3, $4, $4, 1, $5, now() + make_interval(secs => $6), CASE WHEN $5 <> 'open' THEN now() END)""",
         batch_id,
-        tenant_id,
+        DEFAULT_TENANT,
         COLLECTION,
         new_id(),
         state,
@@ -201,7 +185,7 @@ async def add_object(connection: Connection, made: Content, **columns: Any) -> U
     """Write one more object of the source's first chunk; ``columns`` say how it differs from a staged one."""
     values: dict[str, Any] = {
         "object_id": new_id(),
-        "tenant_id": made.tenant_id,
+        "tenant_id": DEFAULT_TENANT,
         "source_id": made.source_id,
         "document_id": made.document_ids[0],
         "chunk_id": made.chunk_ids[0],
@@ -235,7 +219,7 @@ def vector_object(made: Content, place: int, **fields: Any) -> VectorObject:
 async def index_content(vectors: VectorStore, made: Content) -> None:
     """Write the source's objects into Weaviate, as their rows say."""
     await vectors.ensure_collection(COLLECTION, dimensions=DIMENSIONS)
-    await vectors.ensure_tenant(COLLECTION, made.tenant)
+    await vectors.ensure_tenant(COLLECTION, TENANT)
     for start in range(0, len(made.object_ids), BATCH):
         places = range(start, min(start + BATCH, len(made.object_ids)))
-        await vectors.insert(COLLECTION, made.tenant, [vector_object(made, place) for place in places])
+        await vectors.insert(COLLECTION, TENANT, [vector_object(made, place) for place in places])

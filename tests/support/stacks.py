@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 CHANGE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.02
 
-NO_ACCOUNTS: Final = {"QUERN_AUTH_ENABLED": "false"}
-"""What most tests are about has nothing to do with who asks for it."""
-
 
 def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = CHANGE_SECONDS) -> None:
     """Poll until the condition holds; fail with ``what`` after so many seconds."""
@@ -64,7 +61,7 @@ class StackUnderTest:
             data_dir=root, base_port=ports.base, http_port=ports.http, workers=workers, consumers=consumers
         )
         self.layout = Layout.of(root)
-        self._stack = Stack(settings=self.settings, user={**os.environ, **NO_ACCOUNTS, **(environment or {})})
+        self._stack = Stack(settings=self.settings, user={**os.environ, **(environment or {})})
         self._supervisor = SupervisorClient(self.layout.run)
         self._watchdog = Watchdog(self.layout.root)
         self._started: Running | None = None

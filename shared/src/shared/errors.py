@@ -30,9 +30,6 @@ class ErrorCode(StrEnum):
     PARSER_CRASHED = "parser_crashed"
     LEASE_LOST = "lease_lost"
     EMBEDDER_UNAVAILABLE = "embedder_unavailable"
-    SUMMARY_UNAVAILABLE = "summary_unavailable"
-    SUMMARY_REFUSED = "summary_refused"
-    COLLECTION_CHANGED = "collection_changed"
     INTERNAL_ERROR = "internal_error"
 
 

@@ -13,8 +13,6 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, Secret
 
 from shared.settings_base import BaseUrl, BaseUrls, HostPort, HostPorts, Port, Settings, Words, derived
 
-LEAST_KEY_CHARS = 32
-
 CLOSING_SECONDS = 15.0
 """What a stop may take beyond the grace: ``shared.lifecycle`` ends the process after that, come what may."""
 
@@ -294,10 +292,6 @@ class PipelineSettings(PostgresSettings):
     window_per_tenant: PositiveInt = Field(
         200, description="jobs of one tenant that are announced or running at once"
     )
-    window_slow_seconds: PositiveFloat = Field(
-        10.0,
-        description="seconds after which a job at work is slow: tenants that have one share three quarters of all slots",
-    )
     window_upload_slots: PositiveInt = Field(
         1, description="worker slots that crawls leave free for uploads by people"
     )
@@ -391,42 +385,3 @@ class CrawlSettings(Settings):
         30.0, description="seconds for fetching one page, redirects included"
     )
     page_max_bytes: PositiveInt = Field(20_971_520, description="largest page that is fetched, in bytes")
-
-
-class WebhookSettings(Settings):
-    """What whoever keeps webhooks and whoever sends to them must agree about."""
-
-    seal_keys: SecretStr = Field(
-        SecretStr(""),
-        description="keys that seal secrets kept in Postgres, at random, of 32 characters or more, comma-separated: the "
-        "first seals, all of them open; empty: no webhook can be made",
-    )
-    webhook_allow_networks: Words = Field(
-        (),
-        description="networks that webhooks may lead into although they are not public, such as 10.1.2.0/24, "
-        "comma-separated",
-    )
-
-    @property
-    def sealing_keys(self) -> tuple[str, ...]:
-        """The keys, the newest first."""
-        return tuple(key for part in self.seal_keys.get_secret_value().split(",") if (key := part.strip()))
-
-    @model_validator(mode="after")
-    def _check_webhooks(self) -> Self:
-        for place, key in enumerate(self.sealing_keys, 1):
-            if len(key) < LEAST_KEY_CHARS:
-                raise ValueError(
-                    f"QUERN_SEAL_KEYS: key {place} has {len(key)} characters, it needs at least {LEAST_KEY_CHARS}: "
-                    "take what `openssl rand -base64 32` says"
-                )
-        return self
-
-
-class CleanupSettings(Settings):
-    """What a cleanup of jobs must leave."""
-
-    cleanup_min_age_seconds: NonNegativeFloat = Field(
-        86_400.0,
-        description="seconds since their end that jobs are kept, whatever a cleanup asks for",
-    )

@@ -15,8 +15,7 @@ ENV_PREFIX = "QUERN_"
 _http_url = TypeAdapter(HttpUrl)
 
 
-def split_commas(value: object) -> object:
-    """Take ``a,b,c`` apart; anything else is left as it is."""
+def _split_commas(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
@@ -46,9 +45,9 @@ BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 CommaSeparated = NoDecode
 """A list is written ``a,b,c``."""
 
-HostPorts = Annotated[tuple[HostPort, ...], CommaSeparated, BeforeValidator(split_commas)]
-BaseUrls = Annotated[tuple[BaseUrl, ...], CommaSeparated, BeforeValidator(split_commas)]
-Words = Annotated[tuple[str, ...], CommaSeparated, BeforeValidator(split_commas)]
+HostPorts = Annotated[tuple[HostPort, ...], CommaSeparated, BeforeValidator(_split_commas)]
+BaseUrls = Annotated[tuple[BaseUrl, ...], CommaSeparated, BeforeValidator(_split_commas)]
+Words = Annotated[tuple[str, ...], CommaSeparated, BeforeValidator(_split_commas)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 

@@ -21,10 +21,6 @@ class JobStatus(StrEnum):
 TERMINAL: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.SKIPPED})
 
 
-#: The types of root jobs that ingest: an ingestion run is one of them.
-RUN_TYPES: Final = ("crawler", "upload", "activate", "reembed")
-
-
 class Stage(StrEnum):
     """Where a running job is."""
 
@@ -64,15 +60,3 @@ class Handler(StrEnum):
 
     WEB = "web"
     FILE = "file"
-
-
-class ErrandType(StrEnum):
-    """Jobs that a janitor does step by step from their rows: no message wakes anybody up for them."""
-
-    CLEANUP = "cleanup"
-    SUMMARIZER = "summarizer"
-    REEMBED = "reembed"
-
-
-#: The same as words, for what a row says.
-ERRANDS: Final = frozenset({kind.value for kind in ErrandType})

@@ -70,14 +70,12 @@ class ContentFacts:
 
     Attributes:
         active_hash: content hash of the document's active version, None without one.
-        active_shape: the preferences that its chunks were made with.
         active_run_seq: the place of the run that made it, in the order of acceptance.
         duplicate_of: another document of the same group that is active with the same bytes (uploads).
         owner_elsewhere: another job of the same run stands for the page that this one turned out to be.
     """
 
     active_hash: str | None = None
-    active_shape: str = ""
     active_run_seq: int | None = None
     duplicate_of: UUID | None = None
     owner_elsewhere: bool = False
@@ -159,8 +157,6 @@ def _reason_to_skip(message: ResultMessage, job: JobFacts, content: ContentFacts
 
 def _judge_content(message: ResultMessage, content: ContentFacts) -> Verdict:
     if message.content is not None and message.content.content_hash == content.active_hash:
-        if message.content.shape != content.active_shape:
-            return Keep()  # the same bytes, of which other columns are to be found
         file = message.handler == Handler.FILE
         return Skip(Reason.DUPLICATE if file else Reason.UNCHANGED, content.duplicate_of)
     if content.duplicate_of is not None:

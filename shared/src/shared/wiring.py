@@ -83,7 +83,6 @@ def windows(settings: PipelineSettings, database_of_all: Database) -> PostgresWi
             per_tenant=settings.window_per_tenant,
         ),
         unstored_max=settings.unstored_results_max,
-        slow_seconds=settings.window_slow_seconds,
     )
 
 

@@ -48,32 +48,24 @@ def find_manual(given: Path | None) -> Manual:
             raise FileNotFoundError(f"{given} has no {_START}: name the folder of an HTML manual.")
         return Manual(given, f"the manual in a folder named {given.name}")
     cache = default_cache_dir() / "bench"
-    for find in (_on_disk, _fetch):
-        for package in PACKAGES:
-            if (folder := find(package, f"{package}/html", cache)) is not None:
+    for package in PACKAGES:
+        for root in (Path("/"), cache / package):
+            if (folder := _html_of(root, package)) is not None:
                 return Manual(folder, f"the HTML manual of the Debian package {package}")
+    for package in PACKAGES:
+        if (folder := _fetch(package, cache)) is not None:
+            return Manual(folder, f"the HTML manual of the Debian package {package}")
     return Manual(
         generate(cache / "generated"), "a manual made from the docstrings of Python's standard library"
     )
 
 
-def find_package(package: str, folder: str) -> Path | None:
-    """The manual of one Debian package, fetched where it is not installed; None where it cannot be had.
-
-    Args:
-        package: its name.
-        folder: of its pages, below /usr/share/doc.
-    """
-    cache = default_cache_dir() / "bench"
-    return _on_disk(package, folder, cache) or _fetch(package, folder, cache)
+def _html_of(root: Path, package: str) -> Path | None:
+    folder = root / _DOCUMENTS / package / "html"
+    return folder if (folder / _START).is_file() else None
 
 
-def _on_disk(package: str, folder: str, cache: Path) -> Path | None:
-    found = (root / _DOCUMENTS / folder for root in (Path("/"), cache / package))
-    return next((each for each in found if (each / _START).is_file()), None)
-
-
-def _fetch(package: str, folder: str, cache: Path) -> Path | None:
+def _fetch(package: str, cache: Path) -> Path | None:
     """Unpack a Debian package without installing it, which needs no root; None where it cannot be had."""
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         return None
@@ -88,8 +80,7 @@ def _fetch(package: str, folder: str, cache: Path) -> Path | None:
             return None
         shutil.rmtree(target, ignore_errors=True)
         unpacked.rename(target)
-    found = target / _DOCUMENTS / folder
-    return found if (found / _START).is_file() else None
+    return _html_of(target, package)
 
 
 def _succeeds(*command: str, cwd: str) -> bool:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from multidict import CIMultiDict
 
 from shared.errors import DependencyUnavailableError
-from shared.limits import UNLIMITED
 from shared.net.resolver import HostVerdict
 from shared.postgres.acceptance import AcceptedRun, AcceptedUpload
 from shared.postgres.intake_errors import SourceExistsError
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.contracts.caller import Caller
-    from shared.limits import TenantLimits
     from shared.observability.readiness import DependencyState
     from shared.postgres.acceptance import Seed, UploadFacts
     from shared.postgres.reads.records import JobRow, LogRow, SourceRow
@@ -123,14 +121,6 @@ class FakeIntake:
         self._note("rerun", **arguments)
         return an_id(24)
 
-    async def start_errand(self, **arguments: Any) -> UUID:
-        self._note("start_errand", **arguments)
-        return an_id(26)
-
-    async def reembed(self, *, source_ids: Sequence[UUID], **rest: Any) -> list[tuple[UUID, UUID]]:
-        self._note("reembed", source_ids=source_ids, **rest)
-        return [(source_id, an_id(27)) for source_id in source_ids]
-
     async def delete_job(self, **arguments: Any) -> None:
         self._note("delete_job", **arguments)
 
@@ -218,13 +208,3 @@ class FakeRequest:
         if chunk is None:
             await asyncio.Event().wait()
         return chunk or b""
-
-
-class FakeAllowed:
-    """The same limits for everybody."""
-
-    def __init__(self, **limits: int) -> None:
-        self.limits = UNLIMITED.overridden(limits)
-
-    async def allowed(self, tenant_id: UUID) -> TenantLimits:
-        return self.limits

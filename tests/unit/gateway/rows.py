@@ -54,7 +54,6 @@ def job(**changes: Any) -> JobRow:
         "earlier_open": False,
         "has_workers": True,
         "has_consumers": True,
-        "has_janitors": True,
         "consumers_wait_for": (),
     }
     return JobRow(**(values | changes))

@@ -59,7 +59,7 @@ def test_what_is_not_json_is_malformed(body: bytes) -> None:
         ),
         (
             SourceInput,
-            {"type": "web", "url": "x", "crawl": {"max_depth": 2.5}},
+            {"type": "web", "url": "x", "crawl": {"max_depth": 2.0}},
             ("body", "crawl", "max_depth"),
         ),
         (
@@ -99,7 +99,6 @@ def test_what_is_not_json_is_malformed(body: bytes) -> None:
         (StartJob, {"type": "crawler"}, ("body", "payload")),
         (RetryMany, {}, ("body",)),
         (RetryMany, {"all": False}, ("body", "all")),
-        (RetryMany, {"all": None}, ("body",)),
         (RetryMany, {"all": True, "error_code": "timeout"}, ("body",)),
     ],
 )
@@ -109,11 +108,6 @@ def test_a_body_that_does_not_fit_says_where(
     with pytest.raises(InvalidRequestError) as refused:
         parse_json(model, json.dumps(body).encode())
     assert loc in faults(refused)
-
-
-def test_a_number_without_a_fraction_is_whole_however_it_is_written() -> None:
-    assert parse_json(SearchInput, b'{"query": "x", "limit": 5.0}').limit == 5
-    assert parse_json(SearchInput, b'{"query": "x", "limit": 5e0}').limit == 5
 
 
 def test_every_field_that_does_not_fit_is_named_at_once() -> None:
@@ -155,7 +149,7 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
         (SourcesQuery, {"order_by": "name"}, "order_by"),
         (PagesQuery, {"status": "done"}, "status"),
         (DeleteQuery, {"force": "maybe"}, "force"),
-        (JobsQuery, {"type": "parent"}, "type"),
+        (JobsQuery, {"type": "summarizer"}, "type"),
         (JobsQuery, {"source_id": ID}, "source_id"),
         (LogsQuery, {"level": "INF"}, "level"),
         (LogsQuery, {"after": "-1"}, "after"),
@@ -175,12 +169,6 @@ def test_a_parameter_that_is_given_twice_is_refused() -> None:
     with pytest.raises(InvalidRequestError) as refused:
         bind_query(SourcesQuery, MultiDict([("limit", "1"), ("limit", "2")]))
     assert faults(refused) == {("query", "limit")}
-
-
-def test_every_id_that_a_line_can_have_is_read() -> None:
-    assert bind_query(LogsQuery, MultiDict({"after": str(2**63 - 1)})).after == 2**63 - 1
-    with pytest.raises(InvalidRequestError):
-        bind_query(LogsQuery, MultiDict({"after": str(2**63)}))
 
 
 def test_parameters_that_fit_are_read() -> None:

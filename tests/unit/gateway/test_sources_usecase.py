@@ -10,15 +10,7 @@ from gateway.usecases.jobs import Jobs
 from gateway.usecases.sources import CrawlWish, Sources
 from shared.net.resolver import HostVerdict
 from shared.postgres.intake_errors import NotFoundError, SourceExistsError
-from unit.gateway.fakes import (
-    FakeAllowed,
-    FakeAnnouncer,
-    FakeDeletes,
-    FakeHosts,
-    FakeIntake,
-    FakeJobs,
-    FakeSources,
-)
+from unit.gateway.fakes import FakeAnnouncer, FakeDeletes, FakeHosts, FakeIntake, FakeJobs, FakeSources
 from unit.gateway.rows import CALLER, an_id, crawl, job, source
 
 URL = "https://docs.example.org/guide/"
@@ -30,7 +22,6 @@ class World:
         self.announcer = FakeAnnouncer()
         self.deletes = FakeDeletes()
         self.reader = FakeSources(*rows)
-        self.allowed = FakeAllowed()
         self.sources = Sources(
             intake=self.intake,
             reader=self.reader,  # type: ignore[arg-type]  # only reads by id
@@ -38,7 +29,6 @@ class World:
             announcer=self.announcer,
             deletes=self.deletes,
             default_settings=default_settings(),
-            allowed=self.allowed,
         )
 
     def jobs(self, row: Any) -> Jobs:
@@ -182,17 +172,3 @@ async def test_the_payload_of_an_upload_cannot_be_replaced() -> None:
     with pytest.raises(InvalidRequestError):
         await world.jobs(job()).copy_crawl(CALLER, an_id(1), url="https://other.example/", depth=None)
     assert world.intake.calls == []
-
-
-async def test_more_pages_than_the_tenant_may_crawl_are_refused_where_somebody_asks_for_them() -> None:
-    world = World()
-    world.allowed = FakeAllowed(pages_per_crawl=500)
-    world.sources._allowed = world.allowed
-    asked = CrawlWish(settings={**default_settings(), "max_pages": 501}, max_pages_given=True)
-    with pytest.raises(InvalidRequestError) as refused:
-        await add(world, wish=asked)
-    assert refused.value.faults[0].loc == ("body", "crawl", "max_pages")
-    assert "500" in refused.value.faults[0].msg
-    # Nobody asked for the 1,000 that are usual: they are what the tenant may have, by the rows.
-    await add(world)
-    assert len(world.intake.calls) == 1

@@ -318,9 +318,6 @@ class FakeContent:
     async def needed(self, blobs: Sequence[BlobOfRun]) -> set[BlobOfRun]:
         return {blob for blob in blobs if blob.run_id in self.needed_runs}
 
-    async def give_back(self, run_ids: Sequence[UUID]) -> int:
-        return len(run_ids)
-
 
 async def test_documents_are_walked_round_and_round() -> None:
     content = FakeContent()

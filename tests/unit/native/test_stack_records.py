@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
 from native import running, stackfile
 from native.config import NativeSettings
@@ -86,24 +87,13 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
     path = tmp_path / "credentials.json"
     first = load_or_create(path)
     assert load_or_create(path) == first
-    assert len(set(first.model_dump().values())) == len(type(first).model_fields)
+    assert len(set(first.model_dump().values())) == 5
     assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_secrets_of_an_earlier_version_are_kept_and_completed(tmp_path: Path) -> None:
-    path = tmp_path / "credentials.json"
-    known = load_or_create(path).model_dump()
-    del known["session_key"]
-    path.write_text(json.dumps(known))
-    completed = load_or_create(path)
-    assert known.items() <= completed.model_dump().items()
-    assert len(completed.session_key) == 32
-    assert load_or_create(path) == completed
 
 
 def test_damaged_secrets_are_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "credentials.json"
     path.write_text("{")
-    with pytest.raises(ValueError, match="line 1"):
+    with pytest.raises(ValidationError):
         load_or_create(path)
     assert path.read_text() == "{"

@@ -60,11 +60,6 @@ class FakeGateway:
         """Answer the next requests of a path with this."""
         self.refusals += [(path, status, body, {k.replace("_", "-"): v for k, v in headers.items()})] * times
 
-    @property
-    def job_ends(self) -> str:
-        """How jobs end: not well where the payload says so."""
-        return "failed" if any(run["config"].get("fails") for run in self.runs.values()) else "succeeded"
-
     def requests(self, method: str, path: str) -> list[Seen]:
         return [seen for seen in self.seen if (seen.method, seen.path) == (method, path)]
 
@@ -91,11 +86,7 @@ class FakeGateway:
                 web.get("/v1/sources/{id}/pages", self._pages),
                 web.get("/v1/system/dead-messages", self._dead),
                 web.get("/v1/ingestion-runs/{id}/events", self._events),
-                web.get("/v1/jobs", self._jobs),
-                web.post("/v1/jobs", self._start_job),
                 web.get("/v1/jobs/failed", self._failed),
-                web.get("/v1/jobs/{id}", self._job),
-                web.post("/v1/jobs/{id}/cancel", self._cancel),
                 web.post("/v1/jobs/failed/retry", self._retry_many),
                 web.post("/v1/jobs/{id}/retry", self._retry),
                 web.post("/v1/jobs/{id}/rerun", self._rerun),
@@ -347,27 +338,6 @@ class FakeGateway:
         run = self.add_run(self.runs[request.match_info["id"]]["source_id"])
         return web.json_response({"job_id": run["id"]}, status=201)
 
-    async def _jobs(self, request: web.Request) -> web.Response:
-        return web.json_response(shapes.page(list(self.runs.values()), request.query))
-
-    async def _start_job(self, request: web.Request) -> web.Response:
-        asked = await request.json()
-        job = self.add_run(None, type=asked["type"], handler=None, config=asked["payload"])
-        return web.json_response({"job_id": job["id"]}, status=202)
-
-    async def _job(self, request: web.Request) -> web.Response:
-        """As it is; one that is open has ended at the next look, as ``job_ends`` says."""
-        job = self.runs[request.match_info["id"]]
-        answer = web.json_response(job)
-        if job["finished_at"] is None:
-            job |= {"status": self.job_ends, "finished_at": shapes.LATER, "stats": {"jobs": 3}}
-        return answer
-
-    async def _cancel(self, request: web.Request) -> web.Response:
-        job = self.runs[request.match_info["id"]]
-        job |= {"status": "cancelled", "finished_at": shapes.LATER}
-        return web.json_response({"job_id": job["id"]}, status=202)
-
     async def _groups(self, request: web.Request) -> web.Response:
         return web.json_response(shapes.page(self.groups, request.query))
 
@@ -378,12 +348,8 @@ class FakeGateway:
         return web.json_response(group, status=201)
 
     async def _search(self, request: web.Request) -> web.Response:
-        asked = await request.json()
-        offset = asked.get("offset", 0)
-        end = offset + asked["limit"]
-        return web.json_response(
-            {"items": self.hits[offset:end], "more": len(self.hits) > end, "took_ms": 12}
-        )
+        limit = (await request.json())["limit"]
+        return web.json_response({"items": self.hits[:limit], "took_ms": 12})
 
 
 def _event(name: str, data: Json, event_id: str) -> bytes:

@@ -161,21 +161,6 @@ def hit(source_id: str, **changes: Any) -> Json:
         "document_id": new_id(),
         "version_id": new_id(),
         "ordinal": 0,
-        "highlights": [{"start": 8, "end": 17}],
-        "duplicates": [],
-        "neighbours": None,
-        **changes,
-    }
-
-
-def chunk(ordinal: int, **changes: Any) -> Json:
-    return {
-        "chunk_id": new_id(),
-        "ordinal": ordinal,
-        "text": "A piece of the page.",
-        "heading_path": ["Installation"],
-        "page": None,
-        "row": None,
         **changes,
     }
 

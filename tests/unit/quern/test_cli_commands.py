@@ -157,39 +157,6 @@ def test_search_shows_where_passages_come_from(gateway: FakeGateway) -> None:
     assert "2 hits in 12 ms." in second
 
 
-def test_search_goes_on_where_it_stopped_and_says_how(gateway: FakeGateway) -> None:
-    gateway.hits = [shapes.hit(shapes.new_id(), title=f"Page {number}") for number in range(4)]
-    ran = quern(gateway.url, "search", "x", "--limit", "2", "--offset", "1")
-    assert re.findall(r"(\d)\. (Page \d)", ran.out) == [("2", "Page 1"), ("3", "Page 2")]
-    assert "More: --offset 3." in ran.out
-    assert "More" not in quern(gateway.url, "search", "x", "--limit", "2", "--offset", "3").out
-
-
-def test_search_shows_what_stands_around_and_who_says_the_same(gateway: FakeGateway) -> None:
-    other = {name: shapes.new_id() for name in ("chunk_id", "document_id", "source_id")}
-    copies = [
-        other | {"url": "https://copy.example.org/", "title": "Copy"},
-        other | {"url": None, "title": "B"},
-    ]
-    around = {"before": [shapes.chunk(0, text="Before it.")], "after": [shapes.chunk(2, text="After it.")]}
-    gateway.hits = [shapes.hit(shapes.new_id(), duplicates=copies, neighbours=around)]
-    out = quern(gateway.url, "search", "x", "--neighbours", "1").out
-    assert re.search(r"Before it\.\n +Run the installer and .*\n +After it\.", out)
-    assert "The same in https://copy.example.org/ and 1 more" in out
-    assert gateway.seen[-1].body["neighbours"] == 1
-
-
-def test_search_shows_the_part_of_a_long_text_that_was_asked_for(gateway: FakeGateway) -> None:
-    text = "filler " * 200 + "the needle\x1b[2J is here"
-    start = text.index("needle")
-    marks = [{"start": start, "end": start + 6}]
-    gateway.hits = [shapes.hit(shapes.new_id(), text=text, highlights=marks)]
-    out = quern(gateway.url, "search", "needle").out
-    assert "… " in out
-    assert "the needle [2J is here" in out
-    assert "\x1b" not in out
-
-
 def test_search_narrows_by_names(gateway: FakeGateway) -> None:
     source = gateway.add_source(name="Guide")
     gateway.groups = [{"id": shapes.new_id(), "name": "Team", "sources": 1, "created_at": shapes.MOMENT}]

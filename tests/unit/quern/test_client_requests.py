@@ -75,35 +75,6 @@ async def test_a_search_sends_its_filters(gateway: FakeGateway, client: Client) 
     }
 
 
-async def test_a_search_pages_and_brings_what_stands_around(gateway: FakeGateway, client: Client) -> None:
-    around = {"before": [shapes.chunk(0)], "after": []}
-    gateway.hits = [shapes.hit(shapes.new_id()), shapes.hit(shapes.new_id(), neighbours=around)]
-    first = await client.search("installer", limit=1)
-    assert (first.more, first.items[0].neighbours) == (True, None)
-    mark = first.items[0].highlights[0]
-    assert first.items[0].text[mark.start : mark.end] == "installer"
-    second = await client.search("installer", limit=1, offset=1, neighbours=1)
-    assert not second.more
-    assert second.items[0].neighbours is not None
-    assert [chunk.ordinal for chunk in second.items[0].neighbours.before] == [0]
-    assert gateway.seen[-1].body == {
-        "query": "installer",
-        "limit": 1,
-        "mode": "hybrid",
-        "offset": 1,
-        "neighbours": 1,
-    }
-
-
-async def test_an_older_gateway_that_tells_less_is_understood(gateway: FakeGateway, client: Client) -> None:
-    old = shapes.hit(shapes.new_id())
-    for name in ("highlights", "duplicates", "neighbours"):
-        del old[name]
-    gateway.hits = [old]
-    [hit] = (await client.search("x")).items
-    assert (hit.highlights, hit.duplicates, hit.neighbours) == ([], [], None)
-
-
 async def test_retry_many_names_exactly_one_choice(gateway: FakeGateway, client: Client) -> None:
     gateway.failed = [shapes.failed_job(shapes.new_id()) for _ in range(3)]
     first = UUID(gateway.failed[0]["id"])

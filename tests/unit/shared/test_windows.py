@@ -97,10 +97,10 @@ def test_uploads_by_people_come_first_and_have_places_of_their_own() -> None:
 
 
 def test_a_slow_host_gets_a_small_window() -> None:
-    assert LIMITS.of_host(0, 10) == 3
-    assert LIMITS.of_host(0.5, 10) == 3
-    assert LIMITS.of_host(1.0, 10) == 2
-    assert LIMITS.of_host(60.0, 10) == 1
+    assert LIMITS.of_host(0) == 3
+    assert LIMITS.of_host(0.5) == 3
+    assert LIMITS.of_host(1.0) == 2
+    assert LIMITS.of_host(60.0) == 1
     slow = [page(n, pace=5.0) for n in range(1, 5)]
     assert choose(slow, [], LIMITS, slots=10) == [uid(1)]
 
@@ -108,65 +108,3 @@ def test_a_slow_host_gets_a_small_window() -> None:
 def test_without_a_living_worker_a_little_is_announced() -> None:
     uploads = [upload(n) for n in range(1, 9)]
     assert len(choose(uploads, [], LIMITS, slots=0)) == LIMITS.least
-
-
-WIDE = Limits(per_slot=2, least=4, reserved=0, per_run=50, per_host=50, per_tenant=50)
-
-
-def holding(tenant: int, jobs: int, *, slow: int = 0, lane: str = "bulk", host: str | None = None) -> Held:
-    return Held(uid(tenant), uid(1000 + tenant), host, lane, jobs, slow)
-
-
-def test_a_place_that_becomes_free_goes_to_the_tenant_that_holds_least() -> None:
-    large = [page(n, tenant=1, host="a") for n in range(1, 100)]
-    small = [page(n, tenant=2, run=2, host="b") for n in range(201, 204)]
-    assert choose([*large, *small], [holding(1, 15)], WIDE, slots=8) == [uid(201)]
-    held = [holding(1, 12), holding(2, 2)]
-    assert choose([*large, *small], held, WIDE, slots=8) == [uid(201), uid(202)]
-
-
-def test_uploads_of_a_tenant_with_many_do_not_hold_up_those_of_another() -> None:
-    waiting = [upload(n, tenant=1) for n in range(1, 100)] + [upload(200, tenant=2)]
-    held = [holding(1, 8, lane="interactive"), holding(2, 7)]
-    assert choose(waiting, held, WIDE, slots=8) == [uid(200)]
-
-
-def test_among_equals_the_tenant_comes_first_that_was_served_longest_ago() -> None:
-    waiting = [
-        Waiting(uid(n), uid(n), uid(n), None, "bulk", n, served=served)
-        for n, served in ((1, 30), (2, 10), (3, 20))
-    ]
-    assert choose(waiting, [], WIDE, slots=8) == [uid(2), uid(3), uid(1)]
-
-
-def test_tenants_whose_work_takes_long_leave_slots_to_the_others() -> None:
-    slow = [page(n, tenant=n % 2 + 1, run=n % 2, host=f"h{n}") for n in range(1, 50)]
-    held = [holding(1, 4, slow=1), holding(2, 2, slow=2)]
-    assert choose(slow, held, WIDE, slots=8) == []
-    assert choose([*slow, page(99, tenant=3, run=3)], held, WIDE, slots=8) == [uid(99)]
-    assert choose([*slow, upload(99, tenant=1)], held, WIDE, slots=8) == [uid(99)], (
-        "people do not wait for it"
-    )
-    uploads = [upload(n, tenant=1) for n in range(100, 120)]
-    held = [holding(1, 5, slow=1, lane="interactive"), holding(2, 9, slow=1)]
-    assert choose(uploads, held, WIDE, slots=8) == [uid(100)]
-
-
-def test_one_host_never_holds_all_slots() -> None:
-    pages = [page(n) for n in range(1, 50)]
-    assert len(choose(pages, [], WIDE, slots=8)) == 6
-    assert len(choose(pages, [], WIDE, slots=1)) == 1
-
-
-def test_a_tenant_may_have_a_window_of_its_own() -> None:
-    waiting = [
-        Waiting(uid(n), uid(1), uid(1), None, "bulk", n, tenant_window=limit)
-        for n, limit in ((1, 3), (2, 3), (3, 3))
-    ]
-    assert choose(waiting, [holding(1, 1)], WIDE, slots=8) == [uid(1), uid(2)]
-
-
-def test_the_run_comes_first_that_holds_least() -> None:
-    waiting = [page(n, run=1, host="a") for n in range(1, 9)] + [page(n, run=2, host="b") for n in (21, 22)]
-    held = [Held(uid(1), uid(1001), "a", "bulk", 15)]
-    assert choose(waiting, held, WIDE, slots=8) == [uid(21)]

@@ -20,7 +20,6 @@ from quern.errors import (
     UploadFileError,
     WaitTimeoutError,
 )
-from quern.signatures import SignatureError, verify_webhook
 
 __version__ = version("quern")
 
@@ -29,11 +28,9 @@ __all__ = [
     "ClientError",
     "NoAnswerError",
     "ProblemError",
-    "SignatureError",
     "UnexpectedAnswerError",
     "UnreachableError",
     "UploadFileError",
     "WaitTimeoutError",
     "__version__",
-    "verify_webhook",
 ]

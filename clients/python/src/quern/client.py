@@ -8,15 +8,12 @@ from quern.following import FollowLimits
 from quern.models.documents import SearchAnswer
 from quern.models.sources import UploadAccepted
 from quern.multipart import MultipartFile
-from quern.resources.accounts import AuditLog, Auth, Tokens, Users
 from quern.resources.documents import Documents, Groups
 from quern.resources.jobs import Jobs
 from quern.resources.rebuilds import Rebuilds
 from quern.resources.runs import Runs
 from quern.resources.sources import Sources
 from quern.resources.system import SystemRoutes
-from quern.resources.tenants import Tenants
-from quern.resources.webhooks import Webhooks
 from quern.retries import RetryPolicy
 from quern.transport import Timeouts, Transport
 
@@ -44,7 +41,6 @@ class Client:
         timeouts: time limits of requests.
         retries: when to repeat a GET.
         follow: time limits of waiting for runs.
-        token: an API token (``quern_...``); a client without one can sign in (``auth.login``).
     """
 
     def __init__(
@@ -54,13 +50,9 @@ class Client:
         timeouts: Timeouts | None = None,
         retries: RetryPolicy | None = None,
         follow: FollowLimits | None = None,
-        token: str | None = None,
     ) -> None:
         self._transport = Transport(
-            base_url=base_url,
-            timeouts=timeouts or Timeouts(),
-            retries=retries or RetryPolicy(),
-            token=token,
+            base_url=base_url, timeouts=timeouts or Timeouts(), retries=retries or RetryPolicy()
         )
         self.sources = Sources(self._transport)
         self.runs = Runs(self._transport, follow or FollowLimits())
@@ -68,13 +60,7 @@ class Client:
         self.documents = Documents(self._transport)
         self.groups = Groups(self._transport)
         self.rebuilds = Rebuilds(self._transport)
-        self.webhooks = Webhooks(self._transport)
         self.system = SystemRoutes(self._transport)
-        self.auth = Auth(self._transport)
-        self.users = Users(self._transport)
-        self.tenants = Tenants(self._transport)
-        self.tokens = Tokens(self._transport)
-        self.audit = AuditLog(self._transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,8 +114,6 @@ class Client:
         mode: SearchMode = "hybrid",
         alpha: float | None = None,
         filters: SearchFilters | None = None,
-        offset: int = 0,
-        neighbours: int = 0,
     ) -> SearchAnswer:
         """Find chunks.
 
@@ -139,16 +123,10 @@ class Client:
             mode: hybrid, vector or keyword.
             alpha: of a hybrid search, 0 (keyword alone) to 1 (vector alone); the gateway's default if left out.
             filters: where to look.
-            offset: best hits that are passed over, 0 to 450.
-            neighbours: chunks before and after each hit that come with it, 0 to 3.
         """
         body: dict[str, Any] = {"query": query, "limit": limit, "mode": mode}
         if alpha is not None:
             body["alpha"] = alpha
-        if offset:
-            body["offset"] = offset
-        if neighbours:
-            body["neighbours"] = neighbours
         if filters is not None:
             body["filters"] = filters.model_dump(mode="json", exclude_none=True)
         return await self._transport.send(SearchAnswer, "POST", "/v1/search", body=body)

@@ -52,26 +52,18 @@ class Transport:
         base_url: of the gateway, without ``/v1``.
         timeouts: time limits.
         retries: when to repeat a GET.
-        token: an API token; None where accounts are switched off, or somebody signs in.
         user_agent: how this client names itself.
     """
 
     def __init__(
-        self,
-        *,
-        base_url: str,
-        timeouts: Timeouts,
-        retries: RetryPolicy,
-        token: str | None = None,
-        user_agent: str = "quern-client",
+        self, *, base_url: str, timeouts: Timeouts, retries: RetryPolicy, user_agent: str = "quern-client"
     ) -> None:
         self.base_url = checked_url(base_url)
         self._timeouts = timeouts
         self._retries = retries
-        shown = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(
             base_url=self.base_url,
-            headers={"User-Agent": user_agent, "Accept": "application/json", **shown},
+            headers={"User-Agent": user_agent, "Accept": "application/json"},
             timeout=self._limit(timeouts.answer_seconds),
             limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
             trust_env=not _is_loopback(self.base_url),  # a proxy cannot reach this machine's own loopback
@@ -108,9 +100,9 @@ class Transport:
         """A request that changes something; never repeated."""
         return parse(model, await self._once(method, path, json=body, params=_query(params)))
 
-    async def send_empty(self, method: str, path: str, *, body: object = None) -> None:
+    async def send_empty(self, method: str, path: str) -> None:
         """A request whose answer says nothing but that it was done."""
-        require_success(await self._once(method, path, json=body))
+        require_success(await self._once(method, path))
 
     async def upload(self, model: type[M], path: str, body: MultipartFile) -> M:
         """Send a file in pieces."""

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from native.config import NativeSettings
-from native.credentials import load_or_create
 from native.errors import NativeError
 from native.layout import Layout
 from native.progress import say
 from native.servers import NSQ, WEAVIATE, ServerCache
-from native.services import first_admin
 from native.stack import Stack, status
 
 if TYPE_CHECKING:
@@ -59,15 +57,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _up(settings: NativeSettings, arguments: argparse.Namespace) -> None:
-    layout = Layout.of(settings.data_dir)
-    is_new = not layout.credentials.exists()
     started = Stack(settings=settings, user=os.environ).up(servers_only=arguments.servers_only)
-    _show(started.stack, layout)
-    if is_new and not os.environ.get("QUERN_ADMIN_PASSWORD"):
-        email, password = first_admin(load_or_create(layout.credentials), os.environ)
-        sys.stdout.write(
-            f"sign in   {email}, password {password} (shown once; kept in {layout.credentials})\n"
-        )
+    _show(started.stack, Layout.of(settings.data_dir))
 
 
 def _down(settings: NativeSettings, _arguments: argparse.Namespace) -> None:

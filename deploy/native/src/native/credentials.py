@@ -26,9 +26,6 @@ class Credentials(BaseModel):
     weaviate_api_key: str
     weaviate_cluster_user: str
     weaviate_cluster_password: str
-    session_key: str
-    admin_password: str
-    seal_key: str
 
     @classmethod
     def generate(cls) -> Credentials:
@@ -48,8 +45,4 @@ def load_or_create(path: Path) -> Credentials:
         credentials = Credentials.generate()
         write_private(path, json.dumps(credentials.model_dump(), indent=2) + "\n")
         return credentials
-    known = json.loads(text)
-    credentials = Credentials(**{**Credentials.generate().model_dump(), **known})
-    if credentials.model_dump() != known:  # the file is of a time with fewer secrets
-        write_private(path, json.dumps(credentials.model_dump(), indent=2) + "\n")
-    return credentials
+    return Credentials.model_validate_json(text)

@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 
 GATEWAY: Final = "gateway"
 JANITOR: Final = "janitor"
-ADMIN_EMAIL: Final = "admin@localhost"
 STOP_MARGIN_SECONDS: Final = 20
 """What a service needs beyond its grace to hand work back and close its connections."""
-
-_OF_GATEWAY: Final = frozenset({"QUERN_SESSION_KEYS", "QUERN_ADMIN_EMAIL", "QUERN_ADMIN_PASSWORD"})
-"""Secrets that no other service needs."""
 
 ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Several processes share few cores: copies scale the work, threads inside a matrix product only compete."""
@@ -36,7 +32,7 @@ def environment(
     ports = settings.ports
     return {
         "QUERN_PROFILE": "development",
-        **{name: value for name, value in user.items() if name not in _OF_GATEWAY},
+        **user,
         **ONE_THREAD,
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
@@ -49,21 +45,12 @@ def environment(
         "QUERN_NSQD_HTTP": f"http://{ports.local(Offset.NSQD_HTTP)}",
         "QUERN_NSQD_TCP": ports.local(Offset.NSQD_TCP),
         "QUERN_NSQLOOKUPD_HTTP": f"http://{ports.local(Offset.NSQLOOKUPD_HTTP)}",
-        "QUERN_SEAL_KEYS": user.get("QUERN_SEAL_KEYS") or credentials.seal_key,
         "QUERN_STOP_TIMEOUT_SECONDS": str(stop_seconds(settings)),
         "QUERN_WEAVIATE_API_KEY": credentials.weaviate_api_key,
         "QUERN_WEAVIATE_GRPC": ports.local(Offset.WEAVIATE_GRPC),
         "QUERN_WEAVIATE_URL": f"http://{ports.local(Offset.WEAVIATE_HTTP)}",
         MARKER: str(layout.root),
     }
-
-
-def first_admin(credentials: Credentials, user: Mapping[str, str]) -> tuple[str, str]:
-    """Address and password of the first admin: what the user says, else what was made for this data directory."""
-    return (
-        user.get("QUERN_ADMIN_EMAIL") or ADMIN_EMAIL,
-        user.get("QUERN_ADMIN_PASSWORD") or credentials.admin_password,
-    )
 
 
 def stop_seconds(settings: NativeSettings) -> int:
@@ -92,14 +79,7 @@ def processes(
             admin_port=admin_port,
         )
 
-    email, password = first_admin(credentials, user)
-    public = {
-        "QUERN_HTTP_HOST": "127.0.0.1",
-        "QUERN_HTTP_PORT": str(settings.http_port),
-        "QUERN_SESSION_KEYS": user.get("QUERN_SESSION_KEYS") or credentials.session_key,
-        "QUERN_ADMIN_EMAIL": email,
-        "QUERN_ADMIN_PASSWORD": password,
-    }
+    public = {"QUERN_HTTP_HOST": "127.0.0.1", "QUERN_HTTP_PORT": str(settings.http_port)}
     return [
         service(JANITOR, "janitor", ports.at(Offset.JANITOR_ADMIN)),
         *(

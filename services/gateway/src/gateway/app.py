@@ -3,59 +3,38 @@
 from __future__ import annotations
 
 import platform
-import secrets
 from dataclasses import dataclass
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from aiohttp import web
 
 from gateway.adapters.announcements import Announcements
-from gateway.adapters.passwords import Argon2Passwords
-from gateway.adapters.session_cookies import SessionCookies
 from gateway.adapters.source_deletes import SourceDeletes
 from gateway.config import GatewaySettings
 from gateway.http import openapi
 from gateway.http.form import FormReader
 from gateway.http.front import Front
-from gateway.http.handlers.accounts import AuditHandlers, AuthHandlers, TokenHandlers, UserHandlers
 from gateway.http.handlers.documents import DocumentHandlers
 from gateway.http.handlers.groups import GroupHandlers
 from gateway.http.handlers.jobs import JobHandlers
-from gateway.http.handlers.limits import LimitHandlers
 from gateway.http.handlers.pages import PageHandlers
 from gateway.http.handlers.rebuilds import RebuildHandlers
 from gateway.http.handlers.runs import RunHandlers
 from gateway.http.handlers.search import SearchHandlers
 from gateway.http.handlers.sources import SourceHandlers, default_settings
 from gateway.http.handlers.system import SystemHandlers
-from gateway.http.handlers.tenants import TenantHandlers
 from gateway.http.handlers.uploads import UploadHandlers
-from gateway.http.handlers.webhooks import WebhookHandlers
-from gateway.http.mcp.calling import Calling
-from gateway.http.mcp.endpoint import McpEndpoint, McpLimits, mcp_routes
-from gateway.http.mcp.resources import Resources
-from gateway.http.mcp.tools import Tools
-from gateway.http.mcp.tools import table as tool_table
 from gateway.http.models.uploads import UploadFields
-from gateway.http.principal import Accounts as AccountPrincipal
 from gateway.http.principal import OneTenant
 from gateway.http.routes import Handlers, api_routes, description_routes, health_routes, page_routes
 from gateway.http.server import GatewayServer
-from gateway.http.throttle import Throttle
-from gateway.usecases.accounts import Accounts
-from gateway.usecases.allowances import Allowances
-from gateway.usecases.errands import Errands
-from gateway.usecases.first_admin import FirstAdmin
 from gateway.usecases.following import Following, FollowLimits
 from gateway.usecases.jobs import Jobs
 from gateway.usecases.search import Search
-from gateway.usecases.sign_in import SignIn, SignInLimits
 from gateway.usecases.sources import Sources
 from gateway.usecases.system import SystemView
 from gateway.usecases.uploads import UploadLimits, Uploads
-from gateway.usecases.webhooks import Webhooks
 from shared.addresses import parse_networks
 from shared.blobs import FilesystemBlobStore
 from shared.clock import new_id
@@ -64,49 +43,33 @@ from shared.embedding import BundledEmbedder
 from shared.net.lookup import SystemLookup
 from shared.net.resolver import Resolver
 from shared.observability import metrics
-from shared.postgres.api_tokens import PostgresTokens
 from shared.postgres.database import EVERY_TENANT
 from shared.postgres.groups import Groups
 from shared.postgres.intake import PostgresIntake
-from shared.postgres.limits import PostgresLimits
-from shared.postgres.reads.audit import AuditReads
 from shared.postgres.reads.documents import DocumentReads
 from shared.postgres.reads.jobs import JobReads
 from shared.postgres.reads.operations import OperationReads
 from shared.postgres.reads.search import SearchReads
 from shared.postgres.reads.sources import SourceReads
 from shared.postgres.rebuilds import PostgresRebuilds
-from shared.postgres.sign_in import PostgresSignIn
-from shared.postgres.tenants import PostgresTenants
-from shared.postgres.users import PostgresUsers
-from shared.postgres.webhooks import PostgresWebhooks
 from shared.queue.admin_http import NsqHttp
 from shared.queue.broker import NsqBroker
-from shared.sealing import Sealer, new_webhook_secret
 from shared.vectors.connection import Deadlines
 from shared.vectors.store import WeaviateStore
 from shared.wiring import VERSION, begin, database, prune_limits, readiness, serve_admin, windows
 from shared.wiring_vectors import register_weaviate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractAsyncContextManager
-
-    from gateway.http.front import Principal
-    from gateway.http.mcp.bridge import AsgiApp
     from shared.lifecycle import Lifecycle
-    from shared.limits import TenantLimits
     from shared.observability.readiness import Readiness
     from shared.postgres.database import Database
     from shared.queue.ports import Publisher
-    from shared.vectors.port import SearchMode, VectorStore
+    from shared.vectors.port import VectorStore
 
 _log = structlog.get_logger(__name__)
 
 #: What closing connections may take after requests had their grace.
 _CLOSE_SECONDS: Final = 1.0
-#: What a search waits for, as its metrics name it.
-_STAGES: Final = {"postgres": "rows", "embedder": "embed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +85,6 @@ class _Parts:
     lookup: SystemLookup
     dependencies: Readiness
     announcer: Announcements
-    passwords: Argon2Passwords
-    cookies: SessionCookies
-    limits: PostgresLimits
-    allowances: Allowances
 
 
 async def start(life: Lifecycle) -> None:
@@ -135,14 +94,6 @@ async def start(life: Lifecycle) -> None:
     parts = await _parts(life, settings)
     await serve_admin(life, settings, parts.dependencies)
     life.supervise("announcements", parts.announcer.run(life.stop))
-    if settings.auth_enabled:
-        first = FirstAdmin(
-            users=PostgresUsers(database=parts.postgres),
-            passwords=parts.passwords,
-            email=settings.admin_email,
-            password=settings.admin_password.get_secret_value(),
-        )
-        life.supervise("first-admin", first.run(life.stop))
     front = _front(life, settings, parts)
     server = GatewayServer(
         front,
@@ -199,10 +150,7 @@ async def _parts(life: Lifecycle, settings: GatewaySettings) -> _Parts:
     )
     life.on_stop(embedder.close)
     lookup = SystemLookup()
-    limits = PostgresLimits(database=postgres, defaults=_tenant_limits(settings))
     return _Parts(
-        limits=limits,
-        allowances=Allowances(reader=limits, defaults=_tenant_limits(settings), clock=monotonic),
         postgres=postgres,
         publisher=publisher,
         queue=await life.enter(
@@ -215,11 +163,6 @@ async def _parts(life: Lifecycle, settings: GatewaySettings) -> _Parts:
         dependencies=_dependencies(settings, postgres, publisher, vectors, blobs),
         announcer=Announcements(
             dispatcher=Dispatcher(windows=windows(settings, of_all), publisher=publisher)
-        ),
-        passwords=Argon2Passwords(at_once=settings.passwords_at_once),
-        # Without accounts nobody needs a session that outlives this process.
-        cookies=SessionCookies(
-            keys=[key.get_secret_value() for key in settings.session_keys] or [secrets.token_urlsafe(32)]
         ),
     )
 
@@ -256,54 +199,15 @@ def _front(life: Lifecycle, settings: GatewaySettings, parts: _Parts) -> Front:
     health = health_routes(handlers.system)
     api = openapi.document(routes, health, version=VERSION)
     pages = PageHandlers(system=system, operations=operations, jobs=jobs, api=api)
-    assistants = _assistants(settings, handlers)
-    life.on_stop(assistants.close)
     return Front(
         routes=(*routes, *description_routes(pages)),
-        pages=(*health, *page_routes(pages), *mcp_routes(assistants)),
-        principal=_principal(settings, parts),
+        pages=(*health, *page_routes(pages)),
+        principal=OneTenant(),
         observe=_observe,
         max_body_bytes=settings.http_body_max_bytes,
         idle_seconds=settings.http_idle_seconds,
         at_once=settings.http_requests_at_once,
-        throttle=Throttle(allowances=parts.allowances, clock=monotonic),
     )
-
-
-def _principal(settings: GatewaySettings, parts: _Parts) -> Principal:
-    if not settings.auth_enabled:
-        return OneTenant()
-    return AccountPrincipal(
-        cookies=parts.cookies,
-        callers=PostgresSignIn(database=parts.postgres),
-        public_origin=settings.public_url,
-    )
-
-
-def _account_handlers(settings: GatewaySettings, parts: _Parts) -> dict[str, Any]:
-    users = PostgresUsers(database=parts.postgres)
-    tokens = PostgresTokens(database=parts.postgres)
-    accounts = Accounts(users=users, tokens=tokens, passwords=parts.passwords)
-    sign_in = SignIn(
-        store=PostgresSignIn(database=parts.postgres),
-        users=users,
-        passwords=parts.passwords,
-        limits=SignInLimits(
-            of_account=settings.login_attempts,
-            of_remote=settings.login_attempts_per_address,
-            window_seconds=settings.login_window_seconds,
-            session_seconds=settings.session_seconds,
-        ),
-    )
-    return {
-        "auth": AuthHandlers(
-            sign_in=sign_in, cookies=parts.cookies, secure=settings.public_url.startswith("https://")
-        ),
-        "users": UserHandlers(accounts=accounts, users=users),
-        "tokens": TokenHandlers(accounts=accounts, tokens=tokens),
-        "tenants": TenantHandlers(tenants=PostgresTenants(database=parts.postgres)),
-        "audit": AuditHandlers(audit=AuditReads(database=parts.postgres)),
-    }
 
 
 def _handlers(
@@ -315,10 +219,7 @@ def _handlers(
     system: SystemView,
 ) -> Handlers:
     intake = PostgresIntake(
-        database=parts.postgres,
-        max_attempts=settings.max_attempts,
-        prune_limits=prune_limits(settings),
-        tenant_limits=_tenant_limits(settings),
+        database=parts.postgres, max_attempts=settings.max_attempts, prune_limits=prune_limits(settings)
     )
     source_reads = SourceReads(database=parts.postgres)
     sources = Sources(
@@ -332,7 +233,6 @@ def _handlers(
         announcer=parts.announcer,
         deletes=SourceDeletes(publisher=parts.publisher),
         default_settings=default_settings(),
-        allowed=parts.allowances,
     )
     work = Jobs(
         intake=intake, jobs=jobs, source_reader=source_reads, sources=sources, announcer=parts.announcer
@@ -357,48 +257,16 @@ def _handlers(
                 vectors=parts.vectors,
                 reader=SearchReads(database=parts.postgres),
                 deadline_seconds=settings.search_deadline_seconds,
-                observe=_observe_search(settings.search_budget_seconds),
-                clock=monotonic,
             )
         ),
-        limits=LimitHandlers(limits=parts.limits),
         runs=RunHandlers(
             reader=jobs, jobs=work, system=system, following=_following(life, settings, jobs, system)
         ),
-        jobs=JobHandlers(
-            jobs=work,
-            errands=Errands(intake=intake, cleanup_min_age_seconds=settings.cleanup_min_age_seconds),
-            sources=sources,
-            reader=jobs,
-            system=system,
-        ),
+        jobs=JobHandlers(jobs=work, sources=sources, reader=jobs, system=system),
         groups=GroupHandlers(groups=Groups(database=parts.postgres)),
-        webhooks=_webhooks(settings, parts),
         rebuilds=RebuildHandlers(rebuilds=PostgresRebuilds(database=parts.postgres)),
         system=SystemHandlers(system=system, operations=operations, dependencies=parts.dependencies),
-        **_account_handlers(settings, parts),
     )
-
-
-def _webhooks(settings: GatewaySettings, parts: _Parts) -> WebhookHandlers:
-    store = PostgresWebhooks(database=parts.postgres, at_most=settings.webhooks_per_tenant)
-    webhooks = Webhooks(
-        store=store,
-        hosts=Resolver(
-            lookup=parts.lookup,
-            allow_networks=parse_networks(",".join(settings.webhook_allow_networks)),
-            timeout_seconds=settings.resolve_timeout_seconds,
-        ),
-        sealer=Sealer(settings.sealing_keys),
-        new_id=new_id,
-        new_secret=new_webhook_secret,
-        overlap_seconds=settings.webhook_secret_overlap_seconds,
-    )
-    return WebhookHandlers(webhooks=webhooks, store=store)
-
-
-def _tenant_limits(settings: GatewaySettings) -> TenantLimits:
-    return settings.tenant_limits(jobs_in_flight=settings.window_per_tenant)
 
 
 def _uploads(settings: GatewaySettings, parts: _Parts, intake: PostgresIntake) -> Uploads:
@@ -428,44 +296,6 @@ def _following(life: Lifecycle, settings: GatewaySettings, jobs: JobReads, syste
         ),
         stop=life.stop,
     )
-
-
-def _observe_search(budget_seconds: float) -> Callable[[SearchMode, Mapping[str, float]], None]:
-    metrics.SEARCH_BUDGET.set(budget_seconds)
-
-    def observe(mode: SearchMode, seconds: Mapping[str, float]) -> None:
-        stages = {_STAGES.get(spent_on, spent_on): spent for spent_on, spent in seconds.items()}
-        metrics.record_search(mode, stages, budget_seconds=budget_seconds)
-
-    return observe
-
-
-def _assistants(settings: GatewaySettings, handlers: Handlers) -> McpEndpoint:
-    tools = Tools(search=handlers.search, sources=handlers.sources, documents=handlers.documents)
-    calling = Calling(tool_table(tools), _observe_tool)
-
-    def load() -> AbstractAsyncContextManager[AsgiApp]:
-        from gateway.http.mcp.sdk import AssistantServer, serving  # noqa: PLC0415  (40 MB that not everybody needs)
-
-        server = AssistantServer(
-            calling=calling, documents=Resources(documents=handlers.documents), version=VERSION
-        )
-        return serving(server, max_body_bytes=settings.http_body_max_bytes)
-
-    return McpEndpoint(
-        load=load,
-        limits=McpLimits(
-            max_body_bytes=settings.http_body_max_bytes,
-            idle_seconds=settings.http_idle_seconds,
-            request_seconds=settings.mcp_request_seconds,
-            at_once=settings.mcp_requests_at_once,
-            allowed_origins=frozenset(settings.mcp_allowed_origins),
-        ),
-    )
-
-
-def _observe_tool(tool: str, outcome: str, seconds: float) -> None:
-    metrics.MCP_TOOL_DURATION.observe(seconds, tool, outcome)
 
 
 def _observe(route: str, method: str, status: int, seconds: float) -> None:

@@ -7,10 +7,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from janitor.adapters.summary_endpoint import SummaryEndpoint
-from janitor.adapters.webhook_http import WebhookHttp, open_session
 from janitor.config import JanitorSettings
-from janitor.core.webhooks import RetryLimits
 from janitor.handler import DeleteHandler
 from janitor.schedule import periodics
 from janitor.tasks.announce_again import AnnounceAgain
@@ -24,48 +21,33 @@ from janitor.tasks.discard_superseded import DiscardSuperseded
 from janitor.tasks.drop_abandoned import DropAbandoned
 from janitor.tasks.expire_batches import ExpireBatches
 from janitor.tasks.fold_ledger import FoldLedger
-from janitor.tasks.forget_deliveries import CountDeliveries, ForgetDeliveries
-from janitor.tasks.forget_jobs import ForgetJobs
 from janitor.tasks.forget_old import ForgetOld
 from janitor.tasks.provide_places import ProvidePlaces
 from janitor.tasks.prune_pages import PrunePages
 from janitor.tasks.rebuild_index import RebuildIndex
 from janitor.tasks.reclaim_lost import ReclaimLost
 from janitor.tasks.remove_strays import RemoveStrays
-from janitor.tasks.remove_tenants import RemoveTenants
 from janitor.tasks.retry_dead_jobs import RetryDeadJobs
-from janitor.tasks.send_webhooks import SendWebhooks
 from janitor.tasks.sweep_blobs import SweepBlobs
 from janitor.tasks.trim_versions import TrimVersions
 from janitor.tasks.verify_changed import VerifyChanged
 from janitor.tasks.verify_recent import VerifyRecent
 from janitor.usecases.check_objects import CheckObjects
-from janitor.usecases.clean_up import CleanUp
-from janitor.usecases.deliver_webhook import Clocks, DeliverWebhook
-from janitor.usecases.reembed import Reembed
 from janitor.usecases.remove_source import RemovalOptions, RemoveSource
-from janitor.usecases.run_errands import RunErrands
-from janitor.usecases.summarise import Summarise
 from janitor.usecases.verify_places import VerifyPlaces
 from janitor.usecases.watch_stores import WatchStores
-from shared.addresses import parse_networks
 from shared.blobs import FilesystemBlobStore
 from shared.clock import new_id, now
 from shared.contracts.topics import SOURCE_DELETE
 from shared.dead_letters import DeadLetters
 from shared.dispatch import Dispatcher
 from shared.heartbeat import Heartbeat
-from shared.net.lookup import SystemLookup
-from shared.net.resolver import Resolver
 from shared.observability.metrics import record_message, record_publish
-from shared.postgres.cleanup import PostgresCleanup, PostgresErrandCleanup
 from shared.postgres.database import EVERY_TENANT
 from shared.postgres.dead_letters import PostgresDeadLetters
-from shared.postgres.errands import PostgresErrands
 from shared.postgres.presence import PostgresPresence
 from shared.postgres.prune_decisions import PostgresPruneUpkeep
-from shared.postgres.rebuilds import PostgresErrandRebuilds, PostgresRebuilds
-from shared.postgres.summaries import PostgresSummaries
+from shared.postgres.rebuilds import PostgresRebuilds
 from shared.postgres.upkeep_audit import PostgresAudit
 from shared.postgres.upkeep_content import PostgresContentUpkeep
 from shared.postgres.upkeep_figures import PostgresFigures
@@ -73,15 +55,11 @@ from shared.postgres.upkeep_jobs import PostgresJobUpkeep
 from shared.postgres.upkeep_objects import PostgresObjectUpkeep
 from shared.postgres.upkeep_reclaims import PostgresReclaims
 from shared.postgres.upkeep_removal import PostgresRemoval
-from shared.postgres.upkeep_tenants import PostgresTenantRemoval
 from shared.postgres.upkeep_turns import PostgresTurns
 from shared.postgres.upkeep_watch import PostgresWatch
-from shared.postgres.webhook_sending import PostgresWebhookSending, SendingLimits
 from shared.queue.admin_http import stats_of
 from shared.queue.broker import NsqBroker, consumer_options
 from shared.reclaims import ReclaimLimits
-from shared.sealing import Sealer
-from shared.states import ErrandType
 from shared.vectors import ALIAS
 from shared.wiring import (
     begin,
@@ -96,9 +74,7 @@ from shared.wiring import (
 from shared.wiring_vectors import register_weaviate, weaviate_store
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
-    from janitor.ports import ErrandWork, Task
+    from janitor.ports import Task
     from shared.lifecycle import Lifecycle
     from shared.observability.readiness import Readiness
     from shared.postgres.database import Database
@@ -166,18 +142,8 @@ async def start(life: Lifecycle) -> None:
         **_object_tasks(settings, postgres=postgres, vectors=vectors),
         **_audit_tasks(settings, postgres=postgres, vectors=vectors),
         **_content_tasks(settings, postgres=postgres, blobs=blobs),
-        **await _webhook_tasks(life, settings, postgres),
         "delete_sources": DeleteSources(rows=PostgresRemoval(database=postgres), remover=remover, at_most=50),
-        "remove_tenants": RemoveTenants(
-            rows=PostgresTenantRemoval(database=postgres),
-            vectors=vectors,
-            at_most=20,
-            at_once=1000,
-            sources=200,
-        ),
     }
-    errands = _errands(settings, postgres, janitor_id)
-    life.supervise("errands", errands.run(life.stop), patience_seconds=PATIENCE_SECONDS)
     for periodic in periodics(tasks, settings, turns):
         life.supervise(periodic.name, periodic.run(life.stop), patience_seconds=PATIENCE_SECONDS)
     consumer = broker.consumer(
@@ -231,47 +197,6 @@ def _work_tasks(
         "retry_dead_jobs": RetryDeadJobs(jobs=jobs, at_most=200),
         "prune_pages": PrunePages(prunes=PostgresPruneUpkeep(database=postgres), runs=10, slices=50),
         "close_runs": CloseRuns(jobs=jobs, stalled_seconds=settings.stalled_run_seconds, at_most=50),
-    }
-
-
-async def _webhook_tasks(life: Lifecycle, settings: JanitorSettings, postgres: Database) -> dict[str, Task]:
-    rows = PostgresWebhookSending(database=postgres)
-    resolver = Resolver(
-        lookup=SystemLookup(),
-        allow_networks=parse_networks(",".join(settings.webhook_allow_networks)),
-        timeout_seconds=settings.webhook_connect_timeout_seconds,
-    )
-    session = await life.enter(
-        open_session(resolver=resolver, connect_timeout_seconds=settings.webhook_connect_timeout_seconds)
-    )
-    sending = SendWebhooks(
-        rows=rows,
-        delivering=DeliverWebhook(
-            rows=rows,
-            receivers=WebhookHttp(session=session, timeout_seconds=settings.webhook_timeout_seconds),
-            sealer=Sealer(settings.sealing_keys),
-            limits=RetryLimits(
-                max_attempts=settings.webhook_max_attempts,
-                base_seconds=settings.webhook_retry_base_seconds,
-                max_seconds=settings.webhook_retry_max_seconds,
-            ),
-            pause_after_seconds=settings.webhook_pause_seconds,
-            clocks=Clocks(now=now, seconds=monotonic, jitter=_jitter),
-        ),
-        limits=SendingLimits(
-            per_host=settings.webhook_per_host,
-            per_tenant=settings.webhook_per_tenant,
-            in_all=settings.webhook_at_once,
-            seconds=settings.webhook_lease_seconds,
-        ),
-    )
-    life.on_stop(sending.close)
-    return {
-        "send_webhooks": sending,
-        "count_deliveries": CountDeliveries(rows=rows),
-        "forget_deliveries": ForgetDeliveries(
-            rows=rows, after_seconds=settings.webhook_remembered_seconds, at_once=2000, slices=100
-        ),
     }
 
 
@@ -368,12 +293,6 @@ def _content_tasks(
         "sweep_blobs": SweepBlobs(
             content=content, blobs=blobs, age_seconds=settings.blob_age_seconds, clock=now
         ),
-        "forget_jobs": ForgetJobs(
-            rows=PostgresCleanup(database=postgres),
-            keep_seconds=settings.jobs_keep_seconds,
-            at_once=100,
-            slices=200,
-        ),
         "fold_ledger": FoldLedger(sums=figures, at_most=5000),
         "check_ledger": CheckLedger(sums=figures, clock=monotonic),
         "forget_old": ForgetOld(
@@ -385,52 +304,3 @@ def _content_tasks(
             at_most=5000,
         ),
     }
-
-
-def _errands(settings: JanitorSettings, postgres: Database, janitor_id: UUID) -> RunErrands:
-    rows = PostgresErrands(
-        database=postgres,
-        worker_id=janitor_id,
-        deadline_seconds=settings.job_deadline_seconds,
-        policy=retry_policy(settings),
-        jitter=_jitter,
-        prune_limits=prune_limits(settings),
-    )
-    works: dict[ErrandType, ErrandWork] = {
-        ErrandType.CLEANUP: CleanUp(
-            rows=PostgresErrandCleanup(database=postgres, errands=rows),
-            errands=rows,
-            min_age_seconds=settings.cleanup_min_age_seconds,
-            at_once=100,
-        ),
-        ErrandType.SUMMARIZER: Summarise(
-            rows=PostgresSummaries(database=postgres, errands=rows, characters=settings.summary_characters),
-            errands=rows,
-            writer=_writer(settings),
-        ),
-        ErrandType.REEMBED: Reembed(
-            rebuilds=PostgresErrandRebuilds(database=postgres, errands=rows),
-            errands=rows,
-            every_seconds=settings.errand_period_seconds,
-        ),
-    }
-    return RunErrands(
-        rows=rows,
-        works=works,
-        at_once=settings.errands_at_once,
-        every_seconds=settings.errand_period_seconds,
-        turn_seconds=settings.errand_turn_seconds,
-        clock=monotonic,
-    )
-
-
-def _writer(settings: JanitorSettings) -> SummaryEndpoint | None:
-    if not settings.summary_url:
-        return None
-    return SummaryEndpoint(
-        url=settings.summary_url,
-        key=settings.summary_key,
-        model=settings.summary_model,
-        timeout_seconds=settings.summary_timeout_seconds,
-        answer_bytes=settings.summary_answer_bytes,
-    )

@@ -11,15 +11,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from janitor.core.steps import Step
-    from janitor.core.webhooks import Outcome
     from shared.blobs import BlobEntry
-    from shared.contracts.errands import Errand
-    from shared.errors import WorkError
-    from shared.postgres import cleanup, registry
+    from shared.postgres import registry
     from shared.postgres.prune_decisions import Pruned
-    from shared.postgres.rebuilds import RebuildRow
-    from shared.postgres.summaries import NewSummary, TextToSummarise
     from shared.postgres.upkeep_audit import Broken, Place, RecentBatch, Served
     from shared.postgres.upkeep_content import BlobOfRun, KeptVersions
     from shared.postgres.upkeep_figures import Figures
@@ -27,10 +21,7 @@ if TYPE_CHECKING:
     from shared.postgres.upkeep_objects import Tombstone
     from shared.postgres.upkeep_reclaims import Reclaimed
     from shared.postgres.upkeep_removal import DeletingSource, OpenWork
-    from shared.postgres.upkeep_tenants import GoingTenant
     from shared.postgres.upkeep_watch import ChangedVersion, Remembered, Watch
-    from shared.postgres.webhook_sending import Delivery, SendingLimits, WebhookFigures
-    from shared.states import JobStatus
     from shared.vectors.port import Entry, Mark
 
 
@@ -224,42 +215,6 @@ class SourceRows(Protocol):
         ...
 
 
-class TenantRows(Protocol):
-    """Tenants that were deleted."""
-
-    async def going(self, *, at_most: int) -> list[GoingTenant]:
-        """Those to be emptied, the oldest request first."""
-        ...
-
-    async def collections(self) -> list[str]:
-        """Every collection that it may have a place in."""
-        ...
-
-    async def live_sources(self, going: GoingTenant, *, at_most: int) -> list[UUID]:
-        """Its next sources that nobody has begun to remove."""
-        ...
-
-    async def delete_source(self, going: GoingTenant, source_id: UUID) -> None:
-        """Have one removed."""
-        ...
-
-    async def end_jobs(self, going: GoingTenant, *, at_most: int) -> int:
-        """Cancel the next jobs that are open still."""
-        ...
-
-    async def is_held(self, going: GoingTenant) -> bool:
-        """Whether something of it may still be in Weaviate, or arrive there."""
-        ...
-
-    async def remove_rows(self, going: GoingTenant, *, at_most: int) -> Counter[str]:
-        """Remove the next rows; nothing comes back when nothing is left."""
-        ...
-
-    async def finish(self, going: GoingTenant) -> bool:
-        """Say that it is gone, with the receipt."""
-        ...
-
-
 class Content(Protocol):
     """Content that nothing serves."""
 
@@ -281,10 +236,6 @@ class Content(Protocol):
 
     async def needed(self, blobs: Sequence[BlobOfRun]) -> set[BlobOfRun]:
         """Those of these originals that something can still need."""
-        ...
-
-    async def give_back(self, run_ids: Sequence[UUID]) -> int:
-        """What the originals of these runs took is free again."""
         ...
 
 
@@ -329,10 +280,6 @@ class Sums(Protocol):
 
     async def forget_batches(self, *, after_seconds: float, at_most: int) -> int:
         """Forget index batches that were closed long ago."""
-        ...
-
-    async def forget_sign_ins(self, *, at_most: int) -> int:
-        """Forget sessions that are over, and attempts to begin one that count no longer."""
         ...
 
 
@@ -443,10 +390,6 @@ class Places(Protocol):
         """The tenants that are not deleted, by their names in Weaviate."""
         ...
 
-    async def known_slugs(self) -> set[str]:
-        """Those, and tenants that are being removed."""
-        ...
-
 
 class Strays(Protocol):
     """Tenants in Weaviate."""
@@ -508,58 +451,6 @@ class Rebuilds(Protocol):
         ...
 
 
-class WebhookRows(Protocol):
-    """The outbox of webhooks."""
-
-    async def claim(self, limits: SendingLimits) -> list[Delivery]:
-        """Take what is due and fits."""
-        ...
-
-    async def hand_back(self, deliveries: Sequence[Delivery]) -> None:
-        """They are due at once."""
-        ...
-
-    async def note_delivered(self, delivery: Delivery, facts: Mapping[str, object]) -> bool:
-        """It arrived."""
-        ...
-
-    async def note_failed(
-        self,
-        delivery: Delivery,
-        facts: Mapping[str, object],
-        *,
-        again_after_seconds: float | None,
-        gone: bool,
-        pause_after_seconds: float,
-    ) -> str | None:
-        """It did not; why its webhook was paused by that, if it was."""
-        ...
-
-    async def forget(self, *, after_seconds: float, at_most: int) -> int:
-        """Forget what is old, and what is of deleted webhooks."""
-        ...
-
-    async def figures(self) -> WebhookFigures:
-        """What waits."""
-        ...
-
-
-class Receivers(Protocol):
-    """Other systems, that webhooks lead to."""
-
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
-        """Send a message; whatever goes wrong is an outcome."""
-        ...
-
-
-class WebhookDelivering(Protocol):
-    """Whoever sends one delivery."""
-
-    async def deliver(self, delivery: Delivery) -> Outcome:
-        """One try, and noting it."""
-        ...
-
-
 class Vectors(Protocol):
     """Weaviate, as far as the janitor asks and deletes. Every method may raise the errors of ``shared.vectors.errors``."""
 
@@ -581,127 +472,4 @@ class Vectors(Protocol):
 
     async def vector_findable(self, collection: str, tenant: str, object_ids: Collection[UUID]) -> set[UUID]:
         """Which of these a search by vector can find."""
-        ...
-
-
-class ErrandRows(Protocol):
-    """Errands, as rows."""
-
-    async def take(self, *, known: Collection[UUID]) -> Errand | None:
-        """The next one, which is this process's then."""
-        ...
-
-    async def any_waits(self) -> bool:
-        """Whether one waits."""
-        ...
-
-    async def hand_back(self, errand: Errand, *, after_seconds: float = 0.0) -> None:
-        """Queue it again."""
-        ...
-
-    async def advance(
-        self, errand: Errand, *, line: str | None = None, level: str = "info", **fields: object
-    ) -> bool:
-        """Note how far it is; False where it is over or another's."""
-        ...
-
-    async def succeed(self, errand: Errand) -> bool:
-        """It is done."""
-        ...
-
-    async def fail(self, errand: Errand, error: WorkError) -> JobStatus | None:
-        """This try has failed: queued again, failed for good, or (None) another's."""
-        ...
-
-
-class ErrandWork(Protocol):
-    """How errands of one type are done."""
-
-    async def step(self, errand: Errand) -> Step:
-        """The next step; raises WorkError where the try has failed."""
-        ...
-
-
-class CleanupRows(Protocol):
-    """Jobs that ended."""
-
-    async def tenants(self) -> list[UUID]:
-        """Every tenant."""
-        ...
-
-    async def removable(
-        self, tenant_id: UUID, wish: cleanup.CleanupWish, *, after: cleanup.Place, at_most: int
-    ) -> tuple[list[UUID], cleanup.Place]:
-        """The next runs that may go, and where to go on."""
-        ...
-
-    async def remove(
-        self, tenant_id: UUID, wish: cleanup.CleanupWish, run_ids: Sequence[UUID]
-    ) -> cleanup.Removed:
-        """Remove the next rows of these."""
-        ...
-
-
-class ErrandCleanupRows(Protocol):
-    """The same, on behalf of errands."""
-
-    async def count_ended(self, tenant_id: UUID, wish: cleanup.CleanupWish) -> int:
-        """How many ended so, those that have to stay among them."""
-        ...
-
-    async def removable(
-        self, tenant_id: UUID, wish: cleanup.CleanupWish, *, after: cleanup.Place, at_most: int
-    ) -> tuple[list[UUID], cleanup.Place]:
-        """The next runs that may go, and where to go on."""
-        ...
-
-    async def count(self, run_ids: Sequence[UUID]) -> Counter[str]:
-        """What removing these would remove."""
-        ...
-
-    async def remove_for(
-        self, errand: Errand, wish: cleanup.CleanupWish, run_ids: Sequence[UUID]
-    ) -> tuple[cleanup.Removed, Errand] | None:
-        """Remove the next rows of these; None where the errand is over or another's."""
-        ...
-
-
-class SummaryRows(Protocol):
-    """Texts and their summaries."""
-
-    async def count(self, errand: Errand) -> int:
-        """How many documents it is about."""
-        ...
-
-    async def next(self, errand: Errand, *, after: UUID) -> TextToSummarise | None:
-        """Its next document."""
-        ...
-
-    async def store(self, errand: Errand, text: TextToSummarise, summary: NewSummary) -> bool:
-        """Keep a summary; False where the errand is over or another's."""
-        ...
-
-
-class SummaryWriter(Protocol):
-    """Writes summaries."""
-
-    @property
-    def model(self) -> str:
-        """What writes."""
-        ...
-
-    async def summarise(self, title: str, text: str, *, sentences: int) -> str:
-        """A summary; raises WorkError."""
-        ...
-
-
-class ErrandRebuilds(Protocol):
-    """Rebuilds, as far as errands ask for and follow them."""
-
-    async def ask_for(self, errand: Errand) -> RebuildRow | None:
-        """Ask for its source; None where the errand is over or another's."""
-        ...
-
-    async def get(self, tenant_id: UUID, rebuild_id: UUID) -> RebuildRow | None:
-        """How far one is."""
         ...

@@ -50,7 +50,6 @@ def times(settings: JanitorSettings) -> dict[str, Times]:
         "announce_again": Times(period_seconds=min(15.0, settings.announce_again_seconds / 2)),
         "reclaim_lost": Times(period_seconds=settings.reclaim_period_seconds, max_backoff_seconds=5.0),
         "delete_sources": delete,
-        "remove_tenants": delete,
         "delete_objects": delete,
         "expire_batches": upkeep,
         "discard_superseded": upkeep,
@@ -68,14 +67,7 @@ def times(settings: JanitorSettings) -> dict[str, Times]:
         "rebuild_index": delete,
         "provide_places": upkeep,
         "remove_strays": upkeep,
-        # Rows are claimed under leases of their own, and looking for what is due writes nothing.
-        "send_webhooks": Times(
-            period_seconds=settings.webhook_period_seconds, max_backoff_seconds=5.0, shared=False
-        ),
-        "count_deliveries": Times(period_seconds=settings.figures_period_seconds, shared=False),
-        "forget_deliveries": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
         "sweep_blobs": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
-        "forget_jobs": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
         "forget_old": Times(period_seconds=settings.sweep_period_seconds, max_backoff_seconds=300.0),
     }
 

@@ -81,15 +81,11 @@ class PageReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ContentReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The document that came out of a page or file; ``chunks`` are this part's, from ``first_ordinal`` on.
-
-    ``shape`` is a digest of the preferences that the chunks of a table were made with; empty where there are none.
-    """
+    """The document that came out of a page or file; ``chunks`` are this part's, from ``first_ordinal`` on."""
 
     title: str
     content_type: str
     content_hash: str
-    shape: str = ""
     language: str | None = None
     markdown: str = ""
     columns: list[Column] = []

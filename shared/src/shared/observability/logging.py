@@ -32,7 +32,6 @@ _QUIET = {
     "aiohttp.access": logging.WARNING,
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
-    "mcp": logging.WARNING,
     "weaviate": logging.WARNING,
     "grpc": logging.WARNING,
     "urllib3": logging.WARNING,

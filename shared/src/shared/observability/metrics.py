@@ -92,33 +92,11 @@ PRUNE_DECISIONS = CounterFamily(
     "quern_prune_decisions_total", "What people decided about held pages: approve, reject.", "decision"
 )
 
-# Webhooks
-WEBHOOK_TRIES = CounterFamily(
-    "quern_webhook_tries_total",
-    "Requests to webhooks by what became of them: delivered, http_error, redirected, timeout, tls_error, unreachable, "
-    "blocked_address, secret_unreadable.",
-    "outcome",
-)
-WEBHOOK_TRY_DURATION = HistogramFamily(
-    "quern_webhook_try_duration_seconds", "Time that one request to a webhook took.", buckets=_REQUEST
-)
-WEBHOOK_DELIVERIES_WAITING = GaugeFamily(
-    "quern_webhook_deliveries_waiting", "Deliveries that are neither delivered nor dead."
-)
-OLDEST_WAITING_DELIVERY = GaugeFamily(
-    "quern_oldest_waiting_delivery_seconds",
-    "For how long the oldest delivery has been due that nothing keeps from being sent.",
-)
-WEBHOOKS_PAUSED = GaugeFamily(
-    "quern_webhooks_paused", "Webhooks that failed for so long that they are paused."
-)
-
 # Throughput
 CHUNKS_EMBEDDED = CounterFamily("quern_chunks_embedded_total", "Chunks embedded.")
 CHUNKS_INDEXED = CounterFamily(
     "quern_chunks_indexed_total", "Chunks whose objects were verified in Weaviate."
 )
-LOGINS = CounterFamily("quern_logins_total", "Attempts to sign in: accepted, refused, throttled.", "outcome")
 UPLOAD_BYTES = CounterFamily("quern_upload_bytes_total", "Bytes of uploads received.")
 HTTP_DURATION = HistogramFamily(
     "quern_http_request_duration_seconds",
@@ -128,26 +106,6 @@ HTTP_DURATION = HistogramFamily(
     "status",
     buckets=_REQUEST,
 )
-MCP_TOOL_DURATION = HistogramFamily(
-    "quern_mcp_tool_duration_seconds",
-    "Calls of tools by assistants (MCP): ok, cancelled (the client has gone), or the code of a problem.",
-    "tool",
-    "outcome",
-    buckets=_REQUEST,
-)
-
-# Search
-SEARCH_DURATION = HistogramFamily(
-    "quern_search_duration_seconds",
-    "Searches by mode (hybrid, vector, keyword) and stage (embed, weaviate, rows, fold; total is all of it).",
-    "mode",
-    "stage",
-    buckets=_REQUEST,
-)
-SEARCHES_OVER_BUDGET = CounterFamily(
-    "quern_searches_over_budget_total", "Searches that took longer than QUERN_SEARCH_BUDGET_SECONDS.", "mode"
-)
-SEARCH_BUDGET = GaugeFamily("quern_search_budget_seconds", "QUERN_SEARCH_BUDGET_SECONDS.")
 
 # Capacity and housekeeping
 WORKER_SLOTS = GaugeFamily("quern_worker_slots", "Slots of this worker: busy, free.", "state")
@@ -185,29 +143,6 @@ def record_message(topic: str, channel: str, outcome: str) -> None:
 def record_publish(topic: str, outcome: str, count: int) -> None:
     """Count published messages; a ``shared.queue.ports.RecordPublish``."""
     PUBLISHED.inc(topic, outcome, amount=count)
-
-
-LIMIT_REFUSALS = CounterFamily(
-    "quern_limit_refusals_total",
-    "Requests beyond a tenant's limit: requests, sources, stored_bytes, pages_per_crawl.",
-    "limit",
-)
-
-
-def record_search(mode: str, seconds: Mapping[str, float], *, budget_seconds: float) -> None:
-    """Count one search.
-
-    Args:
-        mode: of the search.
-        seconds: spent in each stage.
-        budget_seconds: more than that in all counts as over the budget.
-    """
-    for stage, spent in seconds.items():
-        SEARCH_DURATION.observe(spent, mode, stage)
-    total = sum(seconds.values())
-    SEARCH_DURATION.observe(total, mode, "total")
-    if total > budget_seconds:
-        SEARCHES_OVER_BUDGET.inc(mode)
 
 
 def record_task(task: str, seconds: float, changes: Mapping[str, int]) -> None:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from shared.clock import new_id
 from shared.ids import document_id
-from shared.limits import UNLIMITED
 from shared.postgres.intake_errors import NotFoundError, SourceExistsError
 from shared.postgres.intake_support import add_job, audit, find_group
-from shared.postgres.limits import Quotas
 from shared.postgres.locks import lock_documents, lock_sources
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, finish_jobs
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from shared.contracts.caller import Caller
-    from shared.limits import TenantLimits
     from shared.postgres.database import Connection, Database
 
 
@@ -74,12 +71,9 @@ class Seed:
 class PostgresAcceptance:
     """Takes in what people want ingested."""
 
-    def __init__(
-        self, *, database: Database, max_attempts: int, tenant_limits: TenantLimits = UNLIMITED
-    ) -> None:
+    def __init__(self, *, database: Database, max_attempts: int) -> None:
         self._database = database
         self._max_attempts = max_attempts
-        self._quotas = Quotas(defaults=tenant_limits)
 
     async def accept_web(
         self,
@@ -96,7 +90,6 @@ class PostgresAcceptance:
         Raises:
             NotFoundError: no such group.
             SourceExistsError: a live source has the URL.
-            QuotaExceededError: the tenant has as many sources as it may.
         """
         new = AcceptedRun(new_id(), new_id())
 
@@ -112,7 +105,6 @@ class PostgresAcceptance:
                 seed.url_key,
                 config,
                 secret_headers,
-                caller.user_id,
             )
             if source_id is None:
                 exists = await connection.fetchval(
@@ -124,7 +116,6 @@ class PostgresAcceptance:
                 raise SourceExistsError(exists)
             await audit(connection, caller, "source.add", source_id, url=seed.url)
             await self._add_crawl(connection, caller, source_id, seed, config, run_id=new.run_id)
-            await self._quotas.source_added(connection, caller.tenant_id)
             return new
 
         return await self._database.run(work, caller.tenant_id)
@@ -150,7 +141,6 @@ class PostgresAcceptance:
 
         Raises:
             NotFoundError: no such group.
-            QuotaExceededError: the tenant has as many sources, or as many bytes stored, as it may.
         """
 
         async def work(connection: Connection) -> AcceptedUpload:
@@ -245,7 +235,6 @@ class PostgresAcceptance:
         *,
         run_id: UUID,
     ) -> None:
-        config = await self._quotas.clamp(connection, caller.tenant_id, config)
         await add_job(
             connection,
             caller,
@@ -329,7 +318,7 @@ class PostgresAcceptance:
     async def _queue_upload(
         self, connection: Connection, caller: Caller, group: UUID, facts: UploadFacts
     ) -> AcceptedUpload:
-        source_id, is_new = await self._upload_source(connection, caller, group, facts.file_name)
+        source_id = await self._upload_source(connection, caller, group, facts.file_name)
         document = document_id(source_id, "file")
         uri = f"upload://sha256:{facts.sha256}"
         await connection.execute(
@@ -348,29 +337,20 @@ class PostgresAcceptance:
             queries("jobs")["twin_in_flight"], caller.tenant_id, facts.sha256, group, source_id
         )
         await self._add_upload(connection, caller, facts, source_id=source_id, document=document, twin=twin)
-        if is_new:
-            await self._quotas.source_added(connection, caller.tenant_id)
-        await self._quotas.bytes_stored(
-            connection, caller.tenant_id, run_id=facts.run_id, source_id=source_id, size=facts.size_bytes
-        )
         return AcceptedUpload(run_id=facts.run_id, status="queued", source_id=source_id, document_id=document)
 
     async def _upload_source(
         self, connection: Connection, caller: Caller, group: UUID, file_name: str
-    ) -> tuple[UUID, bool]:
-        """The source of a file name, and whether it was just made."""
+    ) -> UUID:
         arguments = (caller.tenant_id, group, file_name)
-        added = None
         found: UUID | None = await connection.fetchval(queries("sources")["lock_live_upload"], *arguments)
         if found is None:
-            added = await connection.fetchval(
-                queries("sources")["add_upload"], new_id(), *arguments, caller.user_id
-            )
+            added = await connection.fetchval(queries("sources")["add_upload"], new_id(), *arguments)
             found = added or await connection.fetchval(queries("sources")["lock_live_upload"], *arguments)
         if found is None:
             # Added and deleted by others in between: as if it had come a moment earlier.
             raise NotFoundError("source")
-        return found, added is not None
+        return found
 
     async def _add_upload(
         self,

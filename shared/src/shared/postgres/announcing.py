@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from shared.contracts.messages import TaskMessage
 from shared.postgres.sql import queries
@@ -11,14 +11,10 @@ from shared.windows import Held, Limits, Waiting, choose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
 
     from asyncpg import Record
 
     from shared.postgres.database import Connection, Database
-
-_PAGES_LOOKED_AT: Final = 8
-"""Of each run at least, so that a first page whose host is busy does not hide the next ones."""
 
 
 def _message(row: Record) -> TaskMessage:
@@ -40,20 +36,12 @@ class PostgresWindows:
     """
 
     def __init__(
-        self,
-        *,
-        database: Database,
-        limits: Limits,
-        unstored_max: int,
-        slow_seconds: float = 10.0,
-        at_once: int = 200,
+        self, *, database: Database, limits: Limits, unstored_max: int, crawls_at_once: int = 200
     ) -> None:
-        """``slow_seconds`` is after how long a claim counts as slow; ``at_once`` the tenants and crawls of one look."""
         self._database = database
         self._limits = limits
         self._unstored_max = unstored_max
-        self._slow_seconds = slow_seconds
-        self._at_once = at_once
+        self._crawls_at_once = crawls_at_once
 
     async def announce_waiting(self) -> list[TaskMessage]:
         """Stamp what fits into the windows now and return its messages, to be published.
@@ -68,36 +56,27 @@ class PostgresWindows:
         if await connection.fetchval(jobs["unstored"]) > self._unstored_max:
             return []
         slots = await connection.fetchval(jobs["capacity"])
-        held = [Held(**row) for row in await connection.fetch(jobs["occupancy"], self._slow_seconds)]
-        room = self._limits.in_all(slots) - sum(one.jobs for one in held)
-        if room <= 0:
+        held = [
+            Held(r["tenant_id"], r["root_id"], r["host"], r["lane"], r["jobs"])
+            for r in await connection.fetch(jobs["occupancy"])
+        ]
+        if sum(h.jobs for h in held) >= self._limits.in_all(slots):
             return []
-        waiting = await self._waiting(connection, room)
+        # No run or tenant can be given more than the whole window.
+        most = self._limits.in_all(slots)
+        rows = await connection.fetch(jobs["waiting_uploads"], min(most, self._limits.per_tenant))
+        rows += await connection.fetch(
+            jobs["waiting_pages"], min(most, self._limits.per_run), self._crawls_at_once
+        )
+        waiting = [
+            Waiting(r["id"], r["tenant_id"], r["root_id"], r["host"], r["lane"], r["seq"], r["pace_seconds"])
+            for r in rows
+        ]
         chosen = choose(waiting, held, self._limits, slots=slots)
-        await self._end_turns(connection, waiting, chosen)
         if not chosen:
             return []
         stamped = {row["id"]: row for row in await connection.fetch(jobs["announce"], chosen)}
         return [_message(stamped[key]) for key in chosen if key in stamped]
-
-    async def _waiting(self, connection: Connection, room: int) -> list[Waiting]:
-        jobs = queries("jobs")
-        # No run or tenant can be given more than there is room for; of pages, some may not fit for their host.
-        rows = await connection.fetch(jobs["waiting_uploads"], room, self._at_once)
-        pages = min(max(room, _PAGES_LOOKED_AT), self._limits.per_run)
-        rows += await connection.fetch(jobs["waiting_pages"], pages, self._at_once)
-        return [Waiting(**row) for row in rows]
-
-    async def _end_turns(
-        self, connection: Connection, waiting: Sequence[Waiting], chosen: Sequence[UUID]
-    ) -> None:
-        """Who was served goes to the end of the line; and who could not be, where it might keep others out of sight."""
-        by_id = {job.id: job.tenant_id for job in waiting}
-        served = dict.fromkeys(by_id[key] for key in chosen if key in by_id)
-        seen = dict.fromkeys(job.tenant_id for job in waiting)
-        unserved = [key for key in seen if key not in served] if len(seen) >= self._at_once else []
-        if turns := [*unserved, *served]:
-            await connection.execute(queries("tenant_turns")["served"], turns)
 
     async def announce_again(
         self, *, after_seconds: float, at_most: int, waiting: int = 0

@@ -35,8 +35,6 @@ class Claim:
         source_url: whose secrets they are, and where the crawl's scope begins; None for an upload.
         etag: of the copy that is being served; None where it must be fetched anew.
         last_modified: likewise.
-        columns: of a table, those whose values make the text of a row; none for all.
-        context_columns: of a table, those whose values stand above each row's text.
     """
 
     ticket: Ticket
@@ -56,8 +54,6 @@ class Claim:
     source_url: str | None
     etag: str | None
     last_modified: str | None
-    columns: tuple[str, ...] = ()
-    context_columns: tuple[str, ...] = ()
 
 
 def _claim(row: Record) -> Claim:
@@ -80,8 +76,6 @@ def _claim(row: Record) -> Claim:
         source_url=row["source_url"],
         etag=row["etag"] if served else None,
         last_modified=row["last_modified"] if served else None,
-        columns=tuple(row["columns"]),
-        context_columns=tuple(row["context_columns"]),
     )
 
 

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 EVERY_TENANT: Final = "*"
 Principal = UUID | Literal["*"]
 
-_AS_PRINCIPAL: Final = "SELECT set_config('quern.tenant_id', $1, true)"
-_PLANNED_EACH: Final = (
-    "SELECT set_config('quern.tenant_id', $1, true), set_config('plan_cache_mode', 'force_custom_plan', true)"
-)
 _TRIES: Final = 4
 _FIRST_PAUSE_SECONDS: Final = 0.05
 
@@ -144,13 +140,8 @@ class Database:
             pool.terminate()
 
     @asynccontextmanager
-    async def transaction(
-        self, principal: Principal | None = None, *, planned_each: bool = False
-    ) -> AsyncIterator[Connection]:
+    async def transaction(self, principal: Principal | None = None) -> AsyncIterator[Connection]:
         """One transaction for ``principal`` (the pool's own where none is given).
-
-        ``planned_each`` has each of its queries planned for its own arguments: for lists, whose filters are there or
-        not. One plan for all of them, which Postgres turns to after some executions, can use no index for any.
 
         Raises:
             PostgresUnavailableError: the transaction did not happen, or its commit's answer was lost.
@@ -164,17 +155,11 @@ class Database:
                 ):
                     if principal is not None:
                         await connection.execute(
-                            _PLANNED_EACH if planned_each else _AS_PRINCIPAL, str(principal)
+                            "SELECT set_config('quern.tenant_id', $1, true)", str(principal)
                         )
                     yield connection
 
-    async def run(
-        self,
-        work: Callable[[Connection], Awaitable[T]],
-        principal: Principal | None = None,
-        *,
-        planned_each: bool = False,
-    ) -> T:
+    async def run(self, work: Callable[[Connection], Awaitable[T]], principal: Principal | None = None) -> T:
         """Do ``work`` in a transaction, and again a few times where Postgres asks for that.
 
         ``work`` must be written so that a repetition after a lost commit answer changes nothing: guards and
@@ -185,18 +170,12 @@ class Database:
         """
         with translated():
             async with asyncio.timeout(self._patience_seconds):
-                return await self._tried(work, principal, planned_each=planned_each)
+                return await self._tried(work, principal)
 
-    async def _tried(
-        self,
-        work: Callable[[Connection], Awaitable[T]],
-        principal: Principal | None,
-        *,
-        planned_each: bool,
-    ) -> T:
+    async def _tried(self, work: Callable[[Connection], Awaitable[T]], principal: Principal | None) -> T:
         for attempt in range(_TRIES):
             try:
-                async with self.transaction(principal, planned_each=planned_each) as connection:
+                async with self.transaction(principal) as connection:
                     return await work(connection)
             except PostgresUnavailableError:
                 if attempt == _TRIES - 1:

@@ -2,16 +2,15 @@
 -- Parts of one result meet the same row.
 INSERT INTO document_versions (
     id, tenant_id, source_id, document_id, job_id, epoch, run_seq, version_label, content_hash, source_uri,
-    title, url, content_type, language, markdown, columns, pages, chunk_count, shape)
+    title, url, content_type, language, markdown, columns, pages, chunk_count)
 SELECT k.id, k.tenant_id, k.source_id, k.document_id, k.job_id, k.epoch, k.run_seq, k.version_label, k.content_hash,
-    k.source_uri, k.title, k.url, k.content_type, k.language, k.markdown, k.columns::jsonb, k.pages, k.chunk_count,
-    k.shape
+    k.source_uri, k.title, k.url, k.content_type, k.language, k.markdown, k.columns::jsonb, k.pages, k.chunk_count
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::integer[], $7::bigint[], $8::text[],
     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-    $17::integer[], $18::integer[], $19::text[])
+    $17::integer[], $18::integer[])
     AS k (id, tenant_id, source_id, document_id, job_id, epoch, run_seq, version_label, content_hash, source_uri,
-          title, url, content_type, language, markdown, columns, pages, chunk_count, shape)
+          title, url, content_type, language, markdown, columns, pages, chunk_count)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: join_markdown

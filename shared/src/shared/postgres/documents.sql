@@ -6,7 +6,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: lock
 -- Last in the lock order.
-SELECT d.id, d.status, v.id AS version_id, v.content_hash, v.shape, v.run_seq
+SELECT d.id, d.status, v.id AS version_id, v.content_hash, v.run_seq
 FROM documents d LEFT JOIN document_versions v ON v.document_id = d.id AND v.is_active
 WHERE d.id = ANY ($1::uuid[]) ORDER BY d.id FOR NO KEY UPDATE OF d;
 

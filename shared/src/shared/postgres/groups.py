@@ -9,11 +9,10 @@ import asyncpg
 from shared.postgres.group_errors import GroupExistsError, GroupInUseError
 from shared.postgres.intake_errors import NotFoundError
 from shared.postgres.reads.listing import page_of_ids, rows
-from shared.postgres.reads.records import GroupRow, Listing, PreferencesRow, Slice
+from shared.postgres.reads.records import GroupRow, Listing, Slice
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from uuid import UUID
 
     from shared.postgres.database import Connection, Database
@@ -103,37 +102,6 @@ class Groups:
             await connection.execute(sql["drop"], tenant_id, group_id)
 
         await self._database.run(work, tenant_id)
-
-    async def preferences(self, tenant_id: UUID, group_id: UUID) -> PreferencesRow:
-        """What of a table's rows is embedded.
-
-        Raises:
-            NotFoundError: there is no such group.
-        """
-        return await self._preferences("preferences", tenant_id, group_id)
-
-    async def prefer(
-        self, tenant_id: UUID, group_id: UUID, columns: Sequence[str], context_columns: Sequence[str]
-    ) -> PreferencesRow:
-        """Say what of a table's rows is embedded, from now on.
-
-        Raises:
-            NotFoundError: there is no such group.
-        """
-        return await self._preferences("prefer", tenant_id, group_id, list(columns), list(context_columns))
-
-    async def _preferences(
-        self, query: str, tenant_id: UUID, group_id: UUID, *wanted: object
-    ) -> PreferencesRow:
-        async def work(connection: Connection) -> PreferencesRow:
-            found = await rows(
-                connection, PreferencesRow, queries("groups")[query], tenant_id, group_id, *wanted
-            )
-            if not found:
-                raise NotFoundError("group")
-            return found[0]
-
-        return await self._database.run(work, tenant_id)
 
 
 async def _get(connection: Connection, tenant_id: UUID, group_id: UUID) -> GroupRow:

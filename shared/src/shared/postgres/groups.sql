@@ -36,9 +36,3 @@ UPDATE sources SET group_id = $2 WHERE group_id = $1 AND status = 'deleted';
 
 -- name: drop
 DELETE FROM groups WHERE id = $2 AND tenant_id = $1;
-
--- name: preferences
-SELECT g.columns, g.context_columns FROM groups g WHERE g.id = $2 AND g.tenant_id = $1;
-
--- name: prefer
-UPDATE groups SET columns = $3, context_columns = $4 WHERE id = $2 AND tenant_id = $1 RETURNING columns, context_columns;

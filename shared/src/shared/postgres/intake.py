@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.limits import UNLIMITED
 from shared.postgres.acceptance import PostgresAcceptance
-from shared.postgres.errand_intake import PostgresErrandIntake
 from shared.postgres.prune_decisions import PostgresPruneDecisions
 from shared.postgres.steering import RETRY_MANY_SECONDS, PostgresSteering
 
 if TYPE_CHECKING:
-    from shared.limits import TenantLimits
     from shared.postgres.database import Database
     from shared.verdicts import PruneLimits
 
 
-class PostgresIntake(PostgresAcceptance, PostgresSteering, PostgresPruneDecisions, PostgresErrandIntake):
+class PostgresIntake(PostgresAcceptance, PostgresSteering, PostgresPruneDecisions):
     """Accepts work and steers it: one object for the gateway to hold."""
 
     def __init__(
@@ -26,13 +23,9 @@ class PostgresIntake(PostgresAcceptance, PostgresSteering, PostgresPruneDecision
         max_attempts: int,
         prune_limits: PruneLimits,
         retry_many_seconds: float = RETRY_MANY_SECONDS,
-        tenant_limits: TenantLimits = UNLIMITED,
     ) -> None:
         """``retry_many_seconds`` is after how long a request to retry many begins no further slice."""
-        PostgresAcceptance.__init__(
-            self, database=database, max_attempts=max_attempts, tenant_limits=tenant_limits
-        )
-        PostgresErrandIntake.__init__(self, database=database, max_attempts=max_attempts)
+        PostgresAcceptance.__init__(self, database=database, max_attempts=max_attempts)
         PostgresSteering.__init__(
             self,
             database=database,

@@ -18,13 +18,6 @@ class NotFoundError(QuernError):
         self.kind = kind
 
 
-class NotYoursError(QuernError):
-    """Somebody else has added this: its author or an admin may delete it."""
-
-    def __init__(self) -> None:
-        super().__init__("Somebody else has added this source: ask them or an admin to delete it.")
-
-
 class SourceExistsError(QuernError):
     """A live source has this URL already."""
 

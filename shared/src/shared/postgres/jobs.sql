@@ -75,13 +75,11 @@ SELECT coalesce(sum(slots), 0)::integer FROM workers WHERE kind = 'ingest-worker
 SELECT id FROM dispatch_turn WHERE id = 1 FOR UPDATE;
 
 -- name: occupancy
--- What the windows hold now: computed from rows, never counted along. Claimed for longer than $1 seconds is slow.
-SELECT lane, tenant_id, root_id, host, count(*)::integer AS jobs, (count(*) FILTER (WHERE slow))::integer AS slow FROM (
-    SELECT lane, tenant_id, root_id, host, false AS slow FROM jobs
-    WHERE status = 'queued' AND announced_at IS NOT NULL
+-- What the windows hold now: computed from rows, never counted along.
+SELECT lane, tenant_id, root_id, host, count(*)::integer AS jobs FROM (
+    SELECT lane, tenant_id, root_id, host FROM jobs WHERE status = 'queued' AND announced_at IS NOT NULL
     UNION ALL
-    SELECT lane, tenant_id, root_id, host, updated_at < now() - make_interval(secs => $1) FROM jobs
-    WHERE status = 'running' AND stage = 'claimed' AND handler IS NOT NULL
+    SELECT lane, tenant_id, root_id, host FROM jobs WHERE status = 'running' AND stage = 'claimed'
 ) held GROUP BY lane, tenant_id, root_id, host;
 
 -- name: unstored
@@ -89,74 +87,34 @@ SELECT lane, tenant_id, root_id, host, count(*)::integer AS jobs, (count(*) FILT
 SELECT count(*)::integer FROM jobs WHERE status = 'running' AND stage = 'delivered';
 
 -- name: waiting_uploads
--- Of the $2 tenants that were not served for longest, up to $1 each, oldest first: due, their source's turn, no twin in
--- flight. Tenants without work are never looked at: the index jobs_waiting_roots leads from one that has some to the next.
-WITH RECURSIVE having_work AS (
-    (SELECT w.tenant_id FROM jobs w
-     WHERE w.status = 'queued' AND w.announced_at IS NULL AND w.handler IS NOT NULL AND w.parent_id IS NULL
-     ORDER BY w.tenant_id LIMIT 1)
-    UNION ALL
-    SELECT next.tenant_id FROM having_work h CROSS JOIN LATERAL (
-        SELECT w.tenant_id FROM jobs w
-        WHERE w.status = 'queued' AND w.announced_at IS NULL AND w.handler IS NOT NULL AND w.parent_id IS NULL
-          AND w.tenant_id > h.tenant_id
-        ORDER BY w.tenant_id LIMIT 1) next
-), in_turn AS (
-    SELECT h.tenant_id, coalesce(u.served, 0) AS served, (t.limits ->> 'jobs_in_flight')::integer AS tenant_window
-    FROM having_work h
-    JOIN tenants t ON t.id = h.tenant_id AND t.deleted_at IS NULL
-    LEFT JOIN tenant_turns u ON u.tenant_id = h.tenant_id
-    -- One is enough. EXISTS would be planned as a join with all that waits.
-    CROSS JOIN LATERAL (
-        SELECT 1 FROM jobs w
-        WHERE w.tenant_id = h.tenant_id AND w.status = 'queued' AND w.announced_at IS NULL AND w.handler IS NOT NULL
-          AND w.parent_id IS NULL AND w.available_at <= now()
-          AND NOT EXISTS (
-              SELECT 1 FROM jobs e WHERE e.source_id = w.source_id AND e.parent_id IS NULL AND e.type <> 'reembed'
-                AND e.status IN ('queued', 'running') AND e.seq < w.seq)
-          AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.id = w.waits_for AND e.status IN ('queued', 'running'))
-        ORDER BY w.seq LIMIT 1) due
-    ORDER BY served, h.tenant_id LIMIT $2
-)
-SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq, 0::double precision AS pace_seconds, t.served, t.tenant_window
-FROM in_turn t
+-- Per tenant, oldest first: due, their source's turn, no twin in flight.
+SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq, 0::double precision AS pace_seconds
+FROM tenants t
 CROSS JOIN LATERAL (
     SELECT w.id, w.tenant_id, w.root_id, w.host, w.lane, w.seq FROM jobs w
-    WHERE w.tenant_id = t.tenant_id AND w.status = 'queued' AND w.announced_at IS NULL AND w.handler IS NOT NULL
+    WHERE w.tenant_id = t.id AND w.status = 'queued' AND w.announced_at IS NULL AND w.handler IS NOT NULL
       AND w.parent_id IS NULL AND w.available_at <= now()
       AND NOT EXISTS (
-          SELECT 1 FROM jobs e WHERE e.source_id = w.source_id AND e.parent_id IS NULL AND e.type <> 'reembed'
+          SELECT 1 FROM jobs e WHERE e.source_id = w.source_id AND e.parent_id IS NULL
             AND e.status IN ('queued', 'running') AND e.seq < w.seq)
       AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.id = w.waits_for AND e.status IN ('queued', 'running'))
     ORDER BY w.seq LIMIT $1
 ) j
-ORDER BY t.served, j.seq;
+WHERE t.deleted_at IS NULL
+ORDER BY j.seq;
 
 -- name: waiting_pages
 -- Per open run whose turn it is, in the order of discovery. Only runs that have a page to announce take one of the $2
--- places, and tenants fill these in turns, those that were not served for longest first: neither runs that wait nor one
--- tenant's many keep the others out. The index jobs_open_crawls leads from one tenant that has an open crawl to the next.
-WITH RECURSIVE having_work AS (
-    (SELECT r.tenant_id FROM jobs r WHERE r.type = 'crawler' AND r.status IN ('queued', 'running')
-     ORDER BY r.tenant_id LIMIT 1)
-    UNION ALL
-    SELECT next.tenant_id FROM having_work h CROSS JOIN LATERAL (
-        SELECT r.tenant_id FROM jobs r
-        WHERE r.type = 'crawler' AND r.status IN ('queued', 'running') AND r.tenant_id > h.tenant_id
-        ORDER BY r.tenant_id LIMIT 1) next
-)
-SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq, coalesce(h.pace_seconds, 0) AS pace_seconds, r.served,
-       r.tenant_window
+-- places, and tenants fill these in turns: neither runs that wait nor one tenant's many keep the others out.
+SELECT j.id, j.tenant_id, j.root_id, j.host, j.lane, j.seq, coalesce(h.pace_seconds, 0) AS pace_seconds
 FROM (
-    SELECT o.id, o.updated_at, coalesce(u.served, 0) AS served, (t.limits ->> 'jobs_in_flight')::integer AS tenant_window
-    FROM having_work w
-    JOIN tenants t ON t.id = w.tenant_id AND t.deleted_at IS NULL
-    LEFT JOIN tenant_turns u ON u.tenant_id = t.id
+    SELECT o.id, o.updated_at
+    FROM tenants t
     CROSS JOIN LATERAL (
         SELECT r.id, r.updated_at, row_number() OVER (ORDER BY r.updated_at) AS turn FROM jobs r
         WHERE r.tenant_id = t.id AND r.type = 'crawler' AND r.status IN ('queued', 'running')
           AND NOT EXISTS (
-              SELECT 1 FROM jobs e WHERE e.source_id = r.source_id AND e.parent_id IS NULL AND e.type <> 'reembed'
+              SELECT 1 FROM jobs e WHERE e.source_id = r.source_id AND e.parent_id IS NULL
                 AND e.status IN ('queued', 'running') AND e.seq < r.seq)
           AND EXISTS (
               SELECT 1 FROM jobs w
@@ -164,7 +122,7 @@ FROM (
                 AND w.parent_id IS NOT NULL AND w.available_at <= now())
         ORDER BY r.updated_at LIMIT $2
     ) o
-    ORDER BY o.turn, served, o.updated_at LIMIT $2
+    ORDER BY o.turn, o.updated_at LIMIT $2
 ) r
 CROSS JOIN LATERAL (
     SELECT w.id, w.tenant_id, w.root_id, w.host, w.lane, w.seq FROM jobs w
@@ -173,7 +131,7 @@ CROSS JOIN LATERAL (
     ORDER BY w.seq LIMIT $1
 ) j
 LEFT JOIN hosts h ON h.key = j.host
-ORDER BY r.served, r.updated_at, j.root_id, j.seq;
+ORDER BY r.updated_at, j.root_id, j.seq;
 
 -- name: announce
 -- Locked in the order that all keep: whoever cancels them holds their runs and waits for one page after the other.
@@ -205,7 +163,6 @@ WHERE id = ANY (ARRAY(
     SELECT id FROM jobs
     WHERE status = 'queued' AND announced_at IS NOT NULL
       AND announced_at < now() - make_interval(secs => $1 * 2 ^ least(announcements - 1, 6))
-      AND tenant_id <> ALL (ARRAY(SELECT t.id FROM tenants t WHERE t.deleted_at IS NOT NULL AND t.purged_at IS NULL))
     ORDER BY announced_at
     LIMIT least($2::integer, greatest(0, (
         SELECT count(*)::integer FROM jobs WHERE status = 'queued' AND announced_at IS NOT NULL) - $3::integer))
@@ -237,15 +194,13 @@ WITH wanted AS (
     FROM wanted w, sources s
     WHERE j.id = w.id AND s.id = j.source_id AND s.status = 'live'
     RETURNING j.id, j.epoch, j.tenant_id, j.root_id, j.source_id, j.document_id, j.handler, j.attempt, j.request_id,
-        j.payload, j.url_key, j.depth, j.is_seed, j.host, s.secret_headers, s.url AS source_url, s.group_id
+        j.payload, j.url_key, j.depth, j.is_seed, j.host, s.secret_headers, s.url AS source_url
 )
 SELECT c.*, r.config, p.etag, p.last_modified,
        -- Asking "only if changed" is right only while the unchanged page is being served.
-       (d.status = 'active') AS is_served,
-       g.columns, g.context_columns
+       (d.status = 'active') AS is_served
 FROM claimed c
 JOIN jobs r ON r.id = c.root_id
-JOIN groups g ON g.id = c.group_id
 LEFT JOIN crawl_pages p ON p.source_id = c.source_id AND p.url_key = c.url_key
 LEFT JOIN documents d ON d.id = p.document_id;
 
@@ -393,7 +348,7 @@ UNION
 SELECT a.id FROM jobs a
 WHERE a.type = 'activate' AND a.status = 'queued' AND a.available_at <= now()
   AND NOT EXISTS (
-      SELECT 1 FROM jobs e WHERE e.source_id = a.source_id AND e.parent_id IS NULL AND e.type <> 'reembed'
+      SELECT 1 FROM jobs e WHERE e.source_id = a.source_id AND e.parent_id IS NULL
         AND e.status IN ('queued', 'running') AND e.seq < a.seq)
 ORDER BY a.seq LIMIT $1;
 

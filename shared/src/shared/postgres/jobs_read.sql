@@ -64,13 +64,11 @@ SELECT j.id, j.parent_id, j.source_id, j.document_id, j.type, j.handler, j.statu
        j.status IN ('queued', 'running') AND (
            EXISTS (
                SELECT 1 FROM jobs r JOIN jobs e ON e.source_id = r.source_id
-               WHERE r.id = j.root_id AND r.type <> 'reembed' AND e.parent_id IS NULL AND e.type <> 'reembed'
-                 AND e.status IN ('queued', 'running') AND e.seq < r.seq)
+               WHERE r.id = j.root_id AND e.parent_id IS NULL AND e.status IN ('queued', 'running') AND e.seq < r.seq)
            OR EXISTS (SELECT 1 FROM jobs e WHERE e.id = j.waits_for AND e.status IN ('queued', 'running'))
        ) AS earlier_open,
        EXISTS (SELECT 1 FROM workers w WHERE w.kind = 'ingest-worker' AND w.lease_until > clock_timestamp()) AS has_workers,
        EXISTS (SELECT 1 FROM workers w WHERE w.kind = 'result-consumer' AND w.lease_until > clock_timestamp()) AS has_consumers,
-       EXISTS (SELECT 1 FROM workers w WHERE w.kind = 'janitor' AND w.lease_until > clock_timestamp()) AS has_janitors,
        ARRAY(
            SELECT missed.name
            FROM workers w LEFT JOIN LATERAL unnest(w.waits_for) AS missed (name) ON true

@@ -29,9 +29,7 @@ class Family:
     jobs: dict[UUID, Record]
 
     def source_is_live(self, job: Record) -> bool:
-        """Whether the job's source takes content; so does what is about no source."""
-        if job["source_id"] is None:
-            return True
+        """Whether the job's source takes content."""
         source = self.sources.get(job["source_id"])
         return source is not None and source["status"] == "live"
 

@@ -7,10 +7,6 @@ SELECT
     (SELECT count(*) FROM failed_jobs f JOIN sources s ON s.id = f.source_id AND s.status = 'live'
      WHERE f.tenant_id = $1) AS failed_jobs;
 
--- name: every_tenant
--- GET /v1/system/ledger?scope=all: those that are gone included, for what they did was accepted as well.
-SELECT coalesce(array_agg(id), '{}') FROM tenants;
-
 -- name: ledger
 -- GET /v1/system/ledger: the sums of all deltas, and the rows that they must agree with, at one instant.
 WITH sums AS (
@@ -21,18 +17,18 @@ WITH sums AS (
            coalesce(sum(l.removed_failed), 0)::bigint AS removed_failed,
            coalesce(sum(l.removed_cancelled), 0)::bigint AS removed_cancelled,
            coalesce(sum(l.removed_skipped), 0)::bigint AS removed_skipped
-    FROM ledger l WHERE l.tenant_id = ANY ($1::uuid[])
+    FROM ledger l WHERE l.tenant_id = $1
 ), counted AS (
     SELECT count(*) FILTER (WHERE j.status IN ('queued', 'running')) AS in_flight,
            count(*) FILTER (WHERE j.status = 'succeeded') AS succeeded,
            count(*) FILTER (WHERE j.status = 'failed') AS failed,
            count(*) FILTER (WHERE j.status = 'cancelled') AS cancelled,
            count(*) FILTER (WHERE j.status = 'skipped') AS skipped
-    FROM jobs j WHERE j.tenant_id = ANY ($1::uuid[])
+    FROM jobs j WHERE j.tenant_id = $1
 ), audit AS (
     SELECT max(a.checked_at) AS checked_at, coalesce(sum(a.missing), 0)::bigint AS missing,
            coalesce(sum(a.orphans), 0)::bigint AS orphans, coalesce(sum(a.repaired), 0)::bigint AS repaired
-    FROM audit_state a WHERE a.tenant_id = ANY ($1::uuid[])
+    FROM audit_state a WHERE a.tenant_id = $1
 )
 SELECT s.accepted, s.succeeded, s.failed, s.cancelled, s.skipped, s.in_flight,
        s.accepted = s.succeeded + s.failed + s.cancelled + s.skipped + s.in_flight

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from shared.contracts.caller import Caller
-    from shared.contracts.errands import Errand
     from shared.postgres.database import Connection, Database
-    from shared.postgres.errands import PostgresErrands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +29,7 @@ class RebuildRow:
         total: objects there were to replace when it was asked for.
         done: of them.
         finished_at: None while it goes on.
-        reason: why it ended before all was done, ``collection_changed`` or ``cancelled``; None where it did not.
+        reason: why it ended before all was done, ``collection_changed``; None where it did not.
     """
 
     id: UUID
@@ -63,7 +61,7 @@ class PostgresRebuilds:
             ):
                 raise NotFoundError("source")
             made = await connection.fetchval(
-                queries("rebuilds")["ask"], rebuild_id, caller.tenant_id, source_id, None
+                queries("rebuilds")["ask"], rebuild_id, caller.tenant_id, source_id
             )
             if made is not None:
                 await audit(connection, caller, "reindex", source_id or caller.tenant_id)
@@ -95,8 +93,7 @@ class PostgresRebuilds:
     async def advance(self, rebuild_id: UUID, *, at_most: int, waiting_max: int) -> int:
         """Note its next objects, unless enough of them wait; how many it were.
 
-        It ends when none is left, when another collection is written to than when it was asked for, and with the
-        errand that asked for it.
+        It ends when none is left, or when another collection is written to than when it was asked for.
         """
 
         async def work(connection: Connection) -> int:
@@ -104,8 +101,8 @@ class PostgresRebuilds:
             row = await connection.fetchrow(rebuilds["hold"], rebuild_id)
             if row is None:
                 return 0
-            if row["ends_as"] is not None:
-                await connection.execute(rebuilds["end_void"], rebuild_id, row["ends_as"])
+            if row["is_void"]:
+                await connection.execute(rebuilds["end_void"], rebuild_id)
                 return 0
             if row["waiting"] >= waiting_max:
                 return 0
@@ -134,33 +131,6 @@ class PostgresRebuilds:
         async def work(connection: Connection) -> int:
             status = await connection.execute(queries("rebuilds")["forget"], after_seconds)
             return int(status.rpartition(" ")[2])
-
-        return await self._database.run(work)
-
-
-class PostgresErrandRebuilds(PostgresRebuilds):
-    """Rebuilds that errands ask for and follow."""
-
-    def __init__(self, *, database: Database, errands: PostgresErrands) -> None:
-        PostgresRebuilds.__init__(self, database=database)
-        self._errands = errands
-
-    async def ask_for(self, errand: Errand) -> RebuildRow | None:
-        """Ask for an errand's source; what is open for that already is what comes back.
-
-        None where the errand is not this process's any more, or its source is going, which ends the errand.
-        """
-        rebuild_id = new_id()
-
-        async def work(connection: Connection) -> RebuildRow | None:
-            place = (errand.tenant_id, errand.source_id)
-            live = await connection.fetch(queries("sources")["hold_live"], [errand.source_id])
-            if not live or await self._errands.hold(connection, errand) is None:
-                return None
-            await connection.execute(queries("rebuilds")["ask"], rebuild_id, *place, errand.id)
-            found = await connection.fetchval(queries("rebuilds")["open_for"], *place)
-            row = await connection.fetchrow(queries("rebuilds")["get"], found, errand.tenant_id)
-            return None if row is None else RebuildRow(**row)
 
         return await self._database.run(work)
 

@@ -1,8 +1,8 @@
 -- name: ask
 -- A wish to have everything (null), or one source, indexed anew. One that is open already for the same, or for
 -- everything, stands for it.
-INSERT INTO rebuilds (id, tenant_id, source_id, job_id, total, collection)
-SELECT $1, $2, $3, $4, coalesce((
+INSERT INTO rebuilds (id, tenant_id, source_id, total, collection)
+SELECT $1, $2, $3, coalesce((
     SELECT sum(v.chunk_count) FROM sources s JOIN document_versions v ON v.source_id = s.id AND v.is_active
     WHERE s.tenant_id = $2 AND s.status = 'live' AND ($3::uuid IS NULL OR s.id = $3)), 0),
     (SELECT name FROM collections WHERE is_current)
@@ -26,14 +26,10 @@ SELECT id FROM rebuilds WHERE finished_at IS NULL ORDER BY requested_at;
 
 -- name: hold
 -- One that nobody else is at, and how many of its objects wait. Where another collection is written to than when it was
--- asked for, nobody takes what waits; where the errand that asked for it is over, nobody wants it any more.
+-- asked for, nobody takes what waits.
 SELECT r.tenant_id, r.source_id, r.requested_at, r.noted_up_to, r.noted_in_document, r.collection,
        (SELECT count(*) FROM repairs p WHERE p.rebuild_id = r.id)::integer AS waiting,
-       CASE WHEN r.collection <> coalesce((SELECT c.name FROM collections c WHERE c.is_current), '')
-                THEN 'collection_changed'
-            WHEN r.job_id IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM jobs j WHERE j.id = r.job_id AND j.status IN ('queued', 'running'))
-                THEN 'cancelled' END AS ends_as
+       r.collection <> coalesce((SELECT c.name FROM collections c WHERE c.is_current), '') AS is_void
 FROM rebuilds r WHERE r.id = $1 AND r.finished_at IS NULL FOR UPDATE OF r SKIP LOCKED;
 
 -- name: advance
@@ -44,11 +40,10 @@ UPDATE rebuilds SET noted = noted + $2, noted_up_to = $3, noted_in_document = co
 UPDATE rebuilds SET finished_at = now() WHERE id = $1;
 
 -- name: end_void
--- The collection changed, or it is not wanted any more: what nobody has begun of it, or will, is dropped, and was not
--- done. What was found broken
+-- The collection changed: what nobody has begun of it, or will, is dropped, and was not done. What was found broken
 -- meanwhile stays noted.
 WITH dropped AS (DELETE FROM repairs WHERE rebuild_id = $1 AND kind = 'rebuild' RETURNING object_id)
-UPDATE rebuilds SET finished_at = now(), reason = $2, noted = noted - (SELECT count(*) FROM dropped)
+UPDATE rebuilds SET finished_at = now(), reason = 'collection_changed', noted = noted - (SELECT count(*) FROM dropped)
 WHERE id = $1;
 
 -- name: forget

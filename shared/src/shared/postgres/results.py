@@ -169,7 +169,6 @@ class _Batch:
         taken = self._pages.taken.get(job["root_id"])
         return ContentFacts(
             active_hash=active["content_hash"] if active else None,
-            active_shape=(active["shape"] or "") if active else "",
             active_run_seq=active["run_seq"] if active else None,
             duplicate_of=duplicate,
             owner_elsewhere=taken is not None

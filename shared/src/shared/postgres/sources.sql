@@ -4,13 +4,13 @@ SELECT id, tenant_id, group_id, type, status FROM sources WHERE id = ANY ($1::uu
 
 -- name: lock_live
 -- One live source of the tenant, or nothing.
-SELECT id, type, url, url_key, file_name, group_id, config, name, created_by
+SELECT id, type, url, url_key, file_name, group_id, config, name
 FROM sources WHERE id = $1 AND tenant_id = $2 AND status = 'live' FOR NO KEY UPDATE;
 
 -- name: add_web
 -- Nothing comes back where a live source has the URL.
-INSERT INTO sources (id, tenant_id, group_id, type, name, url, url_key, config, secret_headers, created_by)
-VALUES ($1, $2, $3, 'web', $4, $5, $6, $7, $8, $9)
+INSERT INTO sources (id, tenant_id, group_id, type, name, url, url_key, config, secret_headers)
+VALUES ($1, $2, $3, 'web', $4, $5, $6, $7, $8)
 ON CONFLICT (tenant_id, url_key) WHERE status = 'live' AND type = 'web' DO NOTHING
 RETURNING id;
 
@@ -19,8 +19,8 @@ RETURNING id;
 SELECT id FROM sources WHERE tenant_id = $1 AND url_key = $2 AND status = 'live' AND type = 'web';
 
 -- name: add_upload
-INSERT INTO sources (id, tenant_id, group_id, type, name, file_name, created_by)
-VALUES ($1, $2, $3, 'upload', $4, $4, $5)
+INSERT INTO sources (id, tenant_id, group_id, type, name, file_name)
+VALUES ($1, $2, $3, 'upload', $4, $4)
 ON CONFLICT (tenant_id, group_id, file_name) WHERE status = 'live' AND type = 'upload' DO NOTHING
 RETURNING id;
 

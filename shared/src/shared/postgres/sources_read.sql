@@ -1,66 +1,32 @@
 -- name: page
--- GET /v1/sources, newest first (index sources_listed, or sources_deleting). What is idle is what neither `by_run` finds
--- nor is being deleted: the sets of the others are read once, and few sources are looked at closely.
+-- GET /v1/sources, newest first (index sources_listed). The status that people see is derived in `matches` of
+-- each row only where it is asked for: OR stops at its first half.
 SELECT s.id FROM sources s
 WHERE s.tenant_id = $1 AND s.status <> 'deleted'
   AND ($2::text IS NULL OR s.type = $2)
   AND ($3::uuid IS NULL OR s.group_id = $3)
   AND ($4::text IS NULL OR s.name ILIKE $4 OR s.url ILIKE $4 OR s.file_name ILIKE $4)
-  AND ($5::text IS DISTINCT FROM 'deleting' OR s.status = 'deleting')
-  AND ($5::text IS DISTINCT FROM 'idle' OR (
-        s.status = 'live'
-        AND s.id NOT IN (SELECT j.source_id FROM jobs j WHERE j.tenant_id = $1 AND j.parent_id IS NULL AND j.status = 'running' AND j.source_id IS NOT NULL)
-        AND s.id NOT IN (SELECT j.source_id FROM jobs j WHERE j.tenant_id = $1 AND j.parent_id IS NULL AND j.status = 'queued' AND j.source_id IS NOT NULL)
-        AND (s.id NOT IN (SELECT j.source_id FROM jobs j WHERE j.tenant_id = $1 AND j.parent_id IS NULL AND j.status = 'failed' AND j.source_id IS NOT NULL)
-             OR 'failed' <> (SELECT j.status FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL ORDER BY j.seq DESC LIMIT 1))))
+  AND ($5::text IS NULL OR $5 = CASE
+        WHEN s.status = 'deleting' THEN 'deleting'
+        WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL AND j.status = 'running') THEN 'ingesting'
+        WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL AND j.status = 'queued') THEN 'queued'
+        WHEN 'failed' = (SELECT j.status FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL ORDER BY j.seq DESC LIMIT 1) THEN 'failed'
+        ELSE 'idle' END)
 ORDER BY s.created_at DESC, s.id DESC LIMIT $6 OFFSET $7;
 
--- name: page_total
+-- name: total
 -- How many there are of the same; keep the conditions equal to those of `page`.
 SELECT count(*) FROM sources s
 WHERE s.tenant_id = $1 AND s.status <> 'deleted'
   AND ($2::text IS NULL OR s.type = $2)
   AND ($3::uuid IS NULL OR s.group_id = $3)
   AND ($4::text IS NULL OR s.name ILIKE $4 OR s.url ILIKE $4 OR s.file_name ILIKE $4)
-  AND ($5::text IS DISTINCT FROM 'deleting' OR s.status = 'deleting')
-  AND ($5::text IS DISTINCT FROM 'idle' OR (
-        s.status = 'live'
-        AND s.id NOT IN (SELECT j.source_id FROM jobs j WHERE j.tenant_id = $1 AND j.parent_id IS NULL AND j.status = 'running' AND j.source_id IS NOT NULL)
-        AND s.id NOT IN (SELECT j.source_id FROM jobs j WHERE j.tenant_id = $1 AND j.parent_id IS NULL AND j.status = 'queued' AND j.source_id IS NOT NULL)
-        AND (s.id NOT IN (SELECT j.source_id FROM jobs j WHERE j.tenant_id = $1 AND j.parent_id IS NULL AND j.status = 'failed' AND j.source_id IS NOT NULL)
-             OR 'failed' <> (SELECT j.status FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL ORDER BY j.seq DESC LIMIT 1))));
-
--- name: by_run
--- Those whose status follows from a run, found by it (index jobs_roots_by_status): ingesting, else queued, else failed
--- where the last one has failed.
-SELECT s.id FROM sources s
-WHERE s.tenant_id = $1 AND s.status = 'live'
-  AND s.id IN (SELECT j.source_id FROM jobs j WHERE j.tenant_id = $1 AND j.parent_id IS NULL
-               AND j.status = CASE $5::text WHEN 'ingesting' THEN 'running' ELSE $5 END)
-  AND ($2::text IS NULL OR s.type = $2)
-  AND ($3::uuid IS NULL OR s.group_id = $3)
-  AND ($4::text IS NULL OR s.name ILIKE $4 OR s.url ILIKE $4 OR s.file_name ILIKE $4)
-  AND ($5 = 'ingesting'
-       OR NOT EXISTS (SELECT 1 FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL AND j.status = 'running'))
-  AND ($5 <> 'failed'
-       OR NOT EXISTS (SELECT 1 FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL AND j.status = 'queued')
-          AND 'failed' = (SELECT j.status FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL ORDER BY j.seq DESC LIMIT 1))
-ORDER BY s.created_at DESC, s.id DESC LIMIT $6 OFFSET $7;
-
--- name: by_run_total
--- How many there are of the same; keep the conditions equal to those of `by_run`.
-SELECT count(*) FROM sources s
-WHERE s.tenant_id = $1 AND s.status = 'live'
-  AND s.id IN (SELECT j.source_id FROM jobs j WHERE j.tenant_id = $1 AND j.parent_id IS NULL
-               AND j.status = CASE $5::text WHEN 'ingesting' THEN 'running' ELSE $5 END)
-  AND ($2::text IS NULL OR s.type = $2)
-  AND ($3::uuid IS NULL OR s.group_id = $3)
-  AND ($4::text IS NULL OR s.name ILIKE $4 OR s.url ILIKE $4 OR s.file_name ILIKE $4)
-  AND ($5 = 'ingesting'
-       OR NOT EXISTS (SELECT 1 FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL AND j.status = 'running'))
-  AND ($5 <> 'failed'
-       OR NOT EXISTS (SELECT 1 FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL AND j.status = 'queued')
-          AND 'failed' = (SELECT j.status FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL ORDER BY j.seq DESC LIMIT 1));
+  AND ($5::text IS NULL OR $5 = CASE
+        WHEN s.status = 'deleting' THEN 'deleting'
+        WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL AND j.status = 'running') THEN 'ingesting'
+        WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL AND j.status = 'queued') THEN 'queued'
+        WHEN 'failed' = (SELECT j.status FROM jobs j WHERE j.source_id = s.id AND j.parent_id IS NULL ORDER BY j.seq DESC LIMIT 1) THEN 'failed'
+        ELSE 'idle' END);
 
 -- name: shown
 -- Sources by id, in the order asked for, with what their status is derived from. Names of secret headers, never values.

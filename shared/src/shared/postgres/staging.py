@@ -109,7 +109,6 @@ async def _add_versions(connection: Connection, staged: Sequence[Staged]) -> Non
         [json_text(s.content.columns) for s in staged],
         [s.content.pages for s in staged],
         [s.content.chunk_count for s in staged],
-        [s.content.shape for s in staged],
     )
 
 

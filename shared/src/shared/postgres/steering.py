@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from shared.clock import new_id
-from shared.contracts.caller import Role
 from shared.postgres.intake_errors import (
+    AlreadyActiveError,
     AlreadyFinishedError,
     AlreadyRetriedError,
     ConflictError,
@@ -17,16 +17,13 @@ from shared.postgres.intake_errors import (
     JobActiveError,
     NotFailedError,
     NotFoundError,
-    NotYoursError,
     RunCancelledError,
 )
-from shared.postgres.intake_support import audit
+from shared.postgres.intake_support import add_job, audit
 from shared.postgres.locks import Family, lock_documents, lock_family, lock_jobs
-from shared.postgres.repeating import Repetition, add_activation, repeat
-from shared.postgres.run_ends import note_ends
 from shared.postgres.sql import queries
 from shared.postgres.transitions import Ending, close_runs, finish_jobs, move_ledger
-from shared.states import ERRANDS, TERMINAL, JobStatus, Reason
+from shared.states import TERMINAL, JobStatus, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,8 +172,6 @@ class PostgresSteering:
                 return key
             if not family.source_is_live(job):
                 raise NotFoundError("job")
-            if job["type"] in ERRANDS:
-                raise NotFailedError("Only ingestion work is retried: run this job again instead.")
             if job["status"] != JobStatus.FAILED:
                 if job["retries"] and job["status"] not in TERMINAL:
                     raise AlreadyRetriedError("This job has been retried and is in flight.")
@@ -238,17 +233,12 @@ class PostgresSteering:
 
         return await self._database.run(work, caller.tenant_id)
 
-    async def rerun(self, *, caller: Caller, job_id: UUID, changes: dict[str, Any] | None = None) -> UUID:
-        """A new job of the same type, payload and settings.
-
-        Args:
-            caller: on whose behalf.
-            job_id: of a run or an errand.
-            changes: fields of its payload to replace; checked by the caller, and not for crawls.
+    async def rerun(self, *, caller: Caller, job_id: UUID) -> UUID:
+        """A new run of the same type, payload and settings.
 
         Raises:
-            NotFoundError: no such job, or its source, version or document is gone.
-            ConflictError: a page is not a run; the version is being served already.
+            NotFoundError: no such job, or its source is gone.
+            ConflictError: a page is not a run.
         """
         run_id = new_id()
 
@@ -258,19 +248,11 @@ class PostgresSteering:
                 return run_id
             if not family.source_is_live(job):
                 raise NotFoundError("job")
-            if job["parent_id"] is not None:
-                raise ConflictError(
-                    "A page cannot be run again by itself: choose its run, or sync its source."
-                )
+            if job["parent_id"] is not None or job["type"] not in {"crawler", "upload"}:
+                raise ConflictError("Only crawls and uploads can be run again: choose the run of this job.")
             if job["type"] == "upload" and job["reason"] == Reason.DUPLICATE:
                 raise ConflictError("The bytes of this upload were there already, so they were not kept.")
-            again = Repetition(
-                job=job,
-                run_id=run_id,
-                payload=job["payload"] | (changes or {}),
-                max_attempts=self._max_attempts,
-            )
-            await repeat(connection, caller, again)
+            await self._repeat(connection, caller, job, run_id)
             await audit(connection, caller, "job.rerun", job_id, run_id=str(run_id))
             return run_id
 
@@ -311,7 +293,6 @@ class PostgresSteering:
 
         Raises:
             NotFoundError: no such live source.
-            NotYoursError: somebody else has added it, and the caller is no admin.
             IngestInProgressError: a run of it is active, and ``force`` is not given.
         """
         before = _Before()
@@ -322,8 +303,6 @@ class PostgresSteering:
                 return
             if source is None:
                 raise NotFoundError("source")
-            if caller.role is not Role.ADMIN and caller.user_id not in {None, source["created_by"]}:
-                raise NotYoursError
             runs = [
                 row["id"] for row in await connection.fetch(queries("jobs")["open_runs_of_source"], source_id)
             ]
@@ -355,16 +334,24 @@ class PostgresSteering:
             version = await connection.fetchrow(queries("document_versions")["kept"], *arguments)
             if version is None:
                 raise NotFoundError("version")
-            source_id = version["source_id"]
-            if not await connection.fetchrow(queries("sources")["lock_live"], source_id, caller.tenant_id):
+            source = await connection.fetchrow(
+                queries("sources")["lock_live"], version["source_id"], caller.tenant_id
+            )
+            version = await connection.fetchrow(queries("document_versions")["kept"], *arguments)
+            if source is None or version is None:
                 raise NotFoundError("version")
-            await add_activation(
+            if version["is_active"]:
+                raise AlreadyActiveError("This version is being served already.")
+            await add_job(
                 connection,
                 caller,
-                run_id,
-                source_id=source_id,
+                id=run_id,
+                root_id=run_id,
+                source_id=version["source_id"],
                 document_id=document_id,
                 version_id=version_id,
+                type="activate",
+                payload={"document_id": str(document_id), "version_id": str(version_id)},
             )
             await audit(connection, caller, "document.activate", document_id, version_id=str(version_id))
             return run_id
@@ -402,7 +389,44 @@ class PostgresSteering:
         if pages:
             await cancel_jobs(connection, pages, limits=self._prune_limits)
         await close_runs(connection, crawls, limits=self._prune_limits)
-        await note_ends(connection, run_ids)  # once more: now with their pages counted
+
+    async def _repeat(self, connection: Connection, caller: Caller, job: Record, run_id: UUID) -> None:
+        columns = {"source_id": job["source_id"], "payload": job["payload"], "config": job["config"]}
+        if job["type"] == "upload":
+            await add_job(
+                connection,
+                caller,
+                id=run_id,
+                root_id=run_id,
+                document_id=job["document_id"],
+                type="upload",
+                handler="file",
+                lane="interactive",
+                bytes_sha256=job["bytes_sha256"],
+                max_attempts=self._max_attempts,
+                **columns,
+            )
+            return
+        await add_job(connection, caller, id=run_id, root_id=run_id, type="crawler", total=1, **columns)
+        seed = await connection.fetchrow(queries("jobs")["seed_of"], job["id"])
+        if seed is None:
+            raise NotFoundError("seed page")
+        await add_job(
+            connection,
+            caller,
+            id=new_id(),
+            parent_id=run_id,
+            root_id=run_id,
+            source_id=job["source_id"],
+            type="page",
+            handler="web",
+            host=seed["host"],
+            url_key=seed["url_key"],
+            depth=0,
+            is_seed=True,
+            max_attempts=self._max_attempts,
+            payload=seed["payload"] | {"run_id": str(run_id)},
+        )
 
 
 async def note_removed(connection: Connection, tenant_id: UUID, gone: Counter[str]) -> None:

@@ -1,4 +1,4 @@
-"""How jobs end, and all that must follow in the same transaction: ledger, counters, fates, dead letters, webhooks."""
+"""How jobs end, and all that must follow in the same transaction: ledger, counters, fates, dead letters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.postgres.pruning import prune
-from shared.postgres.run_ends import note_ends
 from shared.postgres.sql import queries
 from shared.states import JobStatus, Reason
 
@@ -77,7 +76,6 @@ async def finish_jobs(
     await _count(connection, ended)
     await connection.execute(queries("crawl_pages")["finish"], [row["id"] for row in ended])
     await _bury(connection, endings, ended)
-    await note_ends(connection, {row["id"] for row in ended if row["parent_id"] is None})
     await close_runs(connection, {row["parent_id"] for row in ended if row["parent_id"]}, limits=limits)
     return ended
 
@@ -121,7 +119,6 @@ async def close_runs(connection: Connection, run_ids: Iterable[UUID], *, limits:
     await move_ledger(connection, ledger)
     for run in closed:
         await prune(connection, run, limits)
-    await note_ends(connection, {run["id"] for run in closed})
     return closed
 
 

@@ -227,11 +227,3 @@ class PostgresAudit:
             return {row["slug"] for row in await connection.fetch(queries("tenants")["live"])}
 
         return await self._database.run(work)
-
-    async def known_slugs(self) -> set[str]:
-        """Those, and the names of tenants that are being removed and may have something there still."""
-
-        async def work(connection: Connection) -> set[str]:
-            return {row["slug"] for row in await connection.fetch(queries("tenants")["known"])}
-
-        return await self._database.run(work)

@@ -123,11 +123,3 @@ class PostgresContentUpkeep:
             return {blobs[row["place"] - 1] for row in rows}
 
         return await self._database.run(work)
-
-    async def give_back(self, run_ids: Sequence[UUID]) -> int:
-        """The originals of these runs are gone: what they took is free again. Returns how many were counted."""
-
-        async def work(connection: Connection) -> int:
-            return int(await connection.fetchval(queries("limits")["give_back"], sorted(run_ids)))
-
-        return await self._database.run(work)

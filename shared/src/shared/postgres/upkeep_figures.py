@@ -115,13 +115,3 @@ class PostgresFigures:
             )
 
         return await self._database.run(work)
-
-    async def forget_sign_ins(self, *, at_most: int) -> int:
-        """Forget sessions that are over, and attempts to begin one that count no longer."""
-
-        async def work(connection: Connection) -> int:
-            sessions = await connection.execute(queries("sessions")["forget"], at_most)
-            attempts = await connection.execute(queries("login_attempts")["forget"], at_most)
-            return affected(sessions) + affected(attempts)
-
-        return await self._database.run(work)

@@ -224,18 +224,11 @@ class _Slice:
         self._at_most = at_most
 
     async def remove(self) -> Counter[str]:
-        for step in (self._stored, self._versions, self._rows_of_tables, self._jobs):
+        for step in (self._versions, self._rows_of_tables, self._jobs):
             removed = +(await step())
             if removed:
                 return removed
         return Counter()
-
-    async def _stored(self) -> Counter[str]:
-        """The originals are gone by now: what they took is free again."""
-        given_back = await self._connection.fetchval(
-            queries("limits")["give_back_of_source"], self._source.source_id, self._at_most
-        )
-        return Counter(uploads=given_back)
 
     async def _versions(self) -> Counter[str]:
         versions = queries("document_versions")

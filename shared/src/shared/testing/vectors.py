@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,6 @@ from shared.vectors import (
     Mark,
     Readiness,
     ReadinessStatus,
-    SearchMode,
     SearchQuery,
     TenantMissingError,
     VectorObject,
@@ -25,7 +24,6 @@ from shared.vectors import (
     VectorsUnavailableError,
 )
 from shared.vectors.checks import check_batch, check_names, check_objects, check_query
-from shared.vectors.fusion import fuse
 from shared.vectors.port import MARKS
 
 if TYPE_CHECKING:
@@ -251,19 +249,9 @@ class MemoryVectorStore:
         place = self._tenant(self._alias or ALIAS, tenant)
         let_through = {key: place.objects[key] for key in place.filterable}
         found = {key: one for key, one in let_through.items() if _passes(one, query.filters)}
-
-        def ranking(mode: SearchMode) -> list[Hit]:
-            scored = scores(replace(query, mode=mode), found, place.vectors)
-            best = sorted(scored.items(), key=lambda pair: (-pair[1], pair[0]))
-            return [Hit(key, place.objects[key].chunk_id, min(1.0, score)) for key, score in best]
-
-        if query.mode is SearchMode.HYBRID:
-            by_vector = ranking(SearchMode.VECTOR) if query.alpha > 0 else []
-            by_keyword = ranking(SearchMode.KEYWORD) if query.alpha < 1 else []
-            hits = fuse(by_vector, by_keyword, alpha=query.alpha)
-        else:
-            hits = ranking(query.mode)
-        return hits[query.offset : query.offset + query.limit]
+        best = sorted(scores(query, found, place.vectors).items(), key=lambda pair: (-pair[1], pair[0]))
+        page = best[query.offset : query.offset + query.limit]
+        return [Hit(key, place.objects[key].chunk_id, min(1.0, score)) for key, score in page]
 
     async def count(
         self, collection: str, tenant: str, *, source_id: UUID | None = None, batch_id: UUID | None = None

@@ -1,4 +1,4 @@
-"""How the in-memory vector store scores: Weaviate's rules by vector and by keyword, without its speed. Pure."""
+"""How the in-memory vector store scores: the rules of Weaviate's three modes, without its speed. Pure."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _B = 0.75
 
 
 def scores(query: SearchQuery, found: Mapping[UUID, VectorObject], vectors: set[UUID]) -> dict[UUID, float]:
-    """The score of each object that a search by vector or by keyword finds.
+    """The score of each object that the mode finds.
 
     Args:
         query: what is looked for.
@@ -73,7 +73,14 @@ def scores(query: SearchQuery, found: Mapping[UUID, VectorObject], vectors: set[
         return {key: score / (1 + score) for key, score in bm25(query.text, found).items()}
     asked = np.asarray(query.vector)
     cosines = {key: cosine(asked, one.vector) for key, one in found.items() if key in vectors}
-    return {key: max(0.0, value) for key, value in cosines.items()}
+    if query.mode is SearchMode.VECTOR:
+        return {key: max(0.0, value) for key, value in cosines.items()}
+    by_vector = _relative(cosines if query.alpha > 0 else {})
+    by_keyword = _relative(bm25(query.text, found) if query.alpha < 1 else {})
+    return {
+        key: query.alpha * by_vector.get(key, 0.0) + (1 - query.alpha) * by_keyword.get(key, 0.0)
+        for key in by_vector.keys() | by_keyword.keys()
+    }
 
 
 def cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
@@ -98,3 +105,11 @@ def bm25(text: str, found: Mapping[UUID, VectorObject]) -> dict[UUID, float]:
 
 def _tokens(text: str) -> list[str]:
     return [word for word in _words(text.lower()) if word not in _STOP_WORDS]
+
+
+def _relative(values: Mapping[UUID, float]) -> dict[UUID, float]:
+    """The best as 1, the worst as 0 (all as 1 where they are equal)."""
+    if not values:
+        return {}
+    low, high = min(values.values()), max(values.values())
+    return {key: (value - low) / (high - low) if high > low else 1.0 for key, value in values.items()}

@@ -53,11 +53,7 @@ def add_object(
 def search_request(
     collection: str, tenant: str, query: SearchQuery, filters: base_pb2.Filters | None
 ) -> search_get_pb2.SearchRequest:
-    """A search for evidence by one ranking; a hybrid one is two of them.
-
-    Raises:
-        ValueError: the query is hybrid, or lacks its vector.
-    """
+    """A search for evidence."""
     request = _request(collection, tenant, limit=query.limit, filters=filters, properties=("chunk_id",))
     request.offset = query.offset
     request.metadata.score = True
@@ -68,7 +64,7 @@ def search_request(
         case SearchMode.KEYWORD:
             request.bm25_search.CopyFrom(base_search_pb2.BM25(query=query.text, properties=[TEXT]))
         case SearchMode.HYBRID:
-            raise ValueError("a hybrid search is one by vector and one by keyword")
+            request.hybrid_search.CopyFrom(_hybrid(query))
     return request
 
 
@@ -221,6 +217,18 @@ def _vector(vector: NDArray[np.float32] | None) -> base_pb2.Vectors:
 def _near(vector: NDArray[np.float32] | None) -> base_search_pb2.NearVector:
     return base_search_pb2.NearVector(
         vectors=[_vector(vector)], targets=base_search_pb2.Targets(target_vectors=[VECTOR])
+    )
+
+
+def _hybrid(query: SearchQuery) -> base_search_pb2.Hybrid:
+    return base_search_pb2.Hybrid(
+        query=query.text,
+        properties=[TEXT],
+        alpha_param=query.alpha,
+        use_alpha_param=True,
+        fusion_type=base_search_pb2.Hybrid.FUSION_TYPE_RELATIVE_SCORE,
+        vectors=[_vector(query.vector)],
+        targets=base_search_pb2.Targets(target_vectors=[VECTOR]),
     )
 
 

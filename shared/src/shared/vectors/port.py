@@ -17,9 +17,6 @@ ALIAS = "Chunks"
 MARKS = "QuernMark"
 """The collection that keeps the :class:`Mark`; it holds no content."""
 
-DEFAULT_ALPHA = 0.45
-"""Share of the vector's score in a hybrid search: measured, see docs/search-quality.md."""
-
 MAX_RESULTS = 10_000
 """What Weaviate answers at most to one search (``QUERY_MAXIMUM_RESULTS``), offset included."""
 
@@ -103,7 +100,7 @@ class SearchQuery:
     mode: SearchMode
     text: str = ""
     vector: NDArray[np.float32] | None = None
-    alpha: float = DEFAULT_ALPHA
+    alpha: float = 0.35
     limit: int = 10
     offset: int = 0
     filters: Filters = field(default_factory=Filters)
@@ -115,7 +112,7 @@ class Hit:
 
     Attributes:
         score: 0 to 1, comparable within one answer only. ``vector``: the cosine, negative ones as 0.
-            ``hybrid``: the fused relative score, 0 beyond the first hundred of both rankings. ``keyword``: ``s / (1 + s)`` of the BM25 score s.
+            ``hybrid``: the fused relative score. ``keyword``: ``s / (1 + s)`` of the BM25 score s.
     """
 
     object_id: UUID

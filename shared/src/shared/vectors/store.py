@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from shared.vectors import messages
 from shared.vectors.checks import check_names, check_query
 from shared.vectors.connection import Deadlines
 from shared.vectors.doors import Doors
-from shared.vectors.fusion import WINDOW, fuse
-from shared.vectors.port import ALIAS, Entry, Hit, SearchMode, SearchQuery
+from shared.vectors.port import ALIAS, Entry, Hit, SearchQuery
 from shared.vectors.slices import slices
 from shared.vectors.writes import IDS_PER_REQUEST, WeaviateWrites
 
@@ -46,27 +43,9 @@ class WeaviateStore(WeaviateWrites):
         check_names(ALIAS, tenant)
         if not check_query(query):
             return []
-        if query.mode is SearchMode.HYBRID:
-            return await self._hybrid(tenant, query, deadline_seconds=deadline_seconds)
         request = messages.search_request(ALIAS, tenant, query, messages.of_filters(query.filters))
         reply = await self._read(self._doors.stub.Search, request, seconds=deadline_seconds)
         return messages.hits(reply, query.mode)
-
-    async def _hybrid(self, tenant: str, query: SearchQuery, *, deadline_seconds: float | None) -> list[Hit]:
-        """Both searches at once, fused here; one that counts for nothing is not made."""
-
-        async def ranking(mode: SearchMode, share: float) -> list[Hit]:
-            if not share:
-                return []
-            depth = max(WINDOW, query.offset + query.limit)
-            one = replace(query, mode=mode, offset=0, limit=depth)
-            return await self.search(tenant, one, deadline_seconds=deadline_seconds)
-
-        by_vector, by_keyword = await asyncio.gather(
-            ranking(SearchMode.VECTOR, query.alpha), ranking(SearchMode.KEYWORD, 1 - query.alpha)
-        )
-        fused = fuse(by_vector, by_keyword, alpha=query.alpha)
-        return fused[query.offset : query.offset + query.limit]
 
     async def count(
         self, collection: str, tenant: str, *, source_id: UUID | None = None, batch_id: UUID | None = None

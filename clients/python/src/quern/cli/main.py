@@ -10,7 +10,7 @@ import typer
 from quern import __version__
 from quern.cli import add as adding
 from quern.cli import doctor as examining
-from quern.cli import failures, jobs, prunes, rebuild, sources, webhooks
+from quern.cli import failures, prunes, rebuild, sources
 from quern.cli import search as searching
 from quern.cli import status as looking
 from quern.cli.exit_codes import HELP, ExitCode
@@ -32,9 +32,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-
-app.add_typer(webhooks.app, name="webhooks")
-app.add_typer(jobs.app)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  (how typer calls it)
@@ -135,8 +132,6 @@ def search(
     query: Annotated[str, typer.Argument(metavar="QUERY", show_default=False)],
     mode: Annotated[SearchMode, typer.Option(help="By words, by meaning, or both.")] = "hybrid",
     limit: Annotated[int, typer.Option(min=1, max=50, help="Hits at most.")] = 10,
-    offset: Annotated[int, typer.Option(min=0, max=450, help="Best hits that are passed over.")] = 0,
-    neighbours: Annotated[int, typer.Option(min=0, max=3, help="Passages around each hit.")] = 0,
     alpha: Annotated[
         float | None, typer.Option(min=0, max=1, help="Of hybrid: 0 words alone, 1 meaning alone.")
     ] = None,
@@ -153,8 +148,6 @@ def search(
         query=query,
         mode=mode,
         limit=limit,
-        offset=offset,
-        neighbours=neighbours,
         alpha=alpha,
         sources=source or (),
         groups=group or (),

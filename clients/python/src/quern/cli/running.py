@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,6 @@ from quern.errors import (
     UploadFileError,
     WaitTimeoutError,
 )
-
-TOKEN_VARIABLE = "QUERN_TOKEN"  # noqa: S105  (the name of the variable)
-"""Never an option: what stands on a command line is seen by every user of the machine."""
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,5 +73,5 @@ def code_of(error: ClientError) -> ExitCode:
 
 
 async def _session(work: Callable[[Session], Awaitable[ExitCode]], url: str, out: Output) -> ExitCode:
-    async with Client(url, token=os.environ.get(TOKEN_VARIABLE) or None) as client:
+    async with Client(url) as client:
         return await work(Session(client, out))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from quern.models.common import Model
 
@@ -40,22 +40,10 @@ class Version(Model):
     created_at: datetime
 
 
-class Summary(Model):
-    """What a summarizer made of a document: of its own sentences (``extractive``), or written by a ``model``."""
-
-    text: str
-    method: Literal["extractive", "model"]
-    model: str | None
-    version_id: UUID
-    is_current: bool
-    created_at: datetime
-
-
 class DocumentDetail(Document):
     """A document with its versions, newest first."""
 
     versions: list[Version]
-    summary: Summary | None = None
 
 
 class Chunk(Model):
@@ -78,13 +66,6 @@ class Group(Model):
     created_at: datetime
 
 
-class Preferences(Model):
-    """What of the rows of a group's tables is embedded, and what stands above each of them."""
-
-    columns: list[str]
-    context_columns: list[str]
-
-
 class SearchFilters(BaseModel):
     """Where to look; all that are given must fit. Languages are ISO 639-1."""
 
@@ -97,36 +78,8 @@ class SearchFilters(BaseModel):
     languages: list[str] | None = None
 
 
-class Highlight(Model):
-    """A word of the question in a hit: ``hit.text[start:end]``."""
-
-    start: int
-    end: int
-
-
-class Duplicate(Model):
-    """A chunk of another document that says the same as a hit."""
-
-    chunk_id: UUID
-    document_id: UUID
-    source_id: UUID
-    url: str | None
-    title: str
-
-
-class Neighbours(Model):
-    """What stands before and after a hit, in reading order."""
-
-    before: list[Chunk]
-    after: list[Chunk]
-
-
 class Hit(Model):
-    """A chunk that was found; scores compare within one answer only.
-
-    Attributes:
-        neighbours: None where they were not asked for, or could not be read in time.
-    """
+    """A chunk that was found; scores compare within one answer only."""
 
     chunk_id: UUID
     text: str
@@ -138,18 +91,10 @@ class Hit(Model):
     document_id: UUID
     version_id: UUID
     ordinal: int
-    highlights: list[Highlight] = Field(default_factory=list)
-    duplicates: list[Duplicate] = Field(default_factory=list)
-    neighbours: Neighbours | None = None
 
 
 class SearchAnswer(Model):
-    """Hits, best first; none where there is no evidence.
-
-    Attributes:
-        more: False where nothing follows these hits.
-    """
+    """Hits, best first; none where there is no evidence."""
 
     items: list[Hit]
-    more: bool = False
     took_ms: float

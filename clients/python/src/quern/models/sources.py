@@ -148,16 +148,3 @@ class UploadAccepted(Model):
     document_id: UUID
     reason: str | None = None
     duplicate_of: UUID | None = None
-
-
-class ReembedRun(Model):
-    """A source, and the run that makes its index anew."""
-
-    source_id: UUID
-    run_id: UUID
-
-
-class ReembedStarted(Model):
-    """The runs, in the order of the request."""
-
-    runs: list[ReembedRun]

@@ -19,32 +19,6 @@ class Stats(Model):
     failed_jobs: int
 
 
-class AllowedLimits(Model):
-    """What a tenant may use."""
-
-    sources: int
-    pages_per_crawl: int
-    stored_bytes: int
-    requests_per_second: int
-    requests_burst: int
-    jobs_in_flight: int
-
-
-class UsedLimits(Model):
-    """What a tenant uses now."""
-
-    sources: int
-    stored_bytes: int
-    jobs_in_flight: int
-
-
-class Limits(Model):
-    """What one's own tenant may use, and what it does use."""
-
-    allowed: AllowedLimits
-    used: UsedLimits
-
-
 class Component(Model):
     """Whether a part of the installation works."""
 

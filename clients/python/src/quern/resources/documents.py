@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quern.models.common import Page
-from quern.models.documents import Chunk, Document, DocumentDetail, Group, Preferences
+from quern.models.documents import Chunk, Document, DocumentDetail, Group
 from quern.models.jobs import RunStarted
 from quern.paging import walk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from quern.models.documents import DocumentStatus
@@ -90,17 +90,6 @@ class Groups:
     async def rename(self, group_id: UUID, name: str) -> Group:
         """Give it another name."""
         return await self._transport.send(Group, "PATCH", f"/v1/groups/{group_id}", body={"name": name})
-
-    async def preferences(self, group_id: UUID) -> Preferences:
-        """What of the rows of its tables is embedded."""
-        return await self._transport.get(Preferences, f"/v1/groups/{group_id}/preferences")
-
-    async def prefer(
-        self, group_id: UUID, *, columns: Sequence[str] = (), context_columns: Sequence[str] = ()
-    ) -> Preferences:
-        """Say so, for what is parsed from now on."""
-        body = {"columns": [*columns], "context_columns": [*context_columns]}
-        return await self._transport.send(Preferences, "PUT", f"/v1/groups/{group_id}/preferences", body=body)
 
     async def delete(self, group_id: UUID) -> None:
         """Remove an empty group."""

@@ -40,14 +40,7 @@ class Jobs:
         return await self._transport.get(Job, f"/v1/jobs/{job_id}")
 
     async def start(self, type: str, payload: Mapping[str, Any]) -> JobStarted:  # noqa: A002  (the contract's name)
-        """Start a job.
-
-        Args:
-            type: ``crawler``, ``cleanup``, ``summarizer`` or ``reembed``.
-            payload: of a crawler ``url`` and ``depth``; of a cleanup ``age_threshold_days``, ``status_filter`` and
-                ``dry_run``; of a summarizer ``document_ids`` or ``source_id``, and ``sentences``; of a reembed
-                ``source_id``.
-        """
+        """Start a job; of type ``crawler`` the payload is ``url`` and ``depth``."""
         body = {"type": type, "payload": dict(payload)}
         return await self._transport.send(JobStarted, "POST", "/v1/jobs", body=body)
 

@@ -9,7 +9,6 @@ from quern.models.jobs import RunStarted
 from quern.models.sources import (
     Columns,
     CrawledPage,
-    ReembedStarted,
     Source,
     SourceAdded,
     SourceDeleting,
@@ -17,7 +16,7 @@ from quern.models.sources import (
 from quern.paging import walk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from quern.models.common import JobStatus
@@ -92,11 +91,6 @@ class Sources:
     async def sync(self, source_id: UUID) -> RunStarted:
         """Crawl a site again; only what changed is embedded."""
         return await self._transport.send(RunStarted, "POST", f"/v1/sources/{source_id}/sync")
-
-    async def reembed(self, source_ids: Sequence[UUID]) -> ReembedStarted:
-        """Have what these sources serve embedded and indexed anew, as a run for each."""
-        body = {"source_ids": [str(source_id) for source_id in source_ids]}
-        return await self._transport.send(ReembedStarted, "POST", "/v1/sources/reembed", body=body)
 
     async def pages(
         self,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from quern.models.common import Page
-from quern.models.system import DeadMessage, DeadMessageDetail, Health, Ledger, Limits, Ready, Stats, System
+from quern.models.system import DeadMessage, DeadMessageDetail, Health, Ledger, Ready, Stats, System
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -16,7 +16,7 @@ _READY = frozenset({200, 503})
 
 
 class SystemRoutes:
-    """``/v1/stats``, ``/v1/limits``, ``/v1/system``, ``/healthz`` and ``/readyz``."""
+    """``/v1/stats``, ``/v1/system``, ``/healthz`` and ``/readyz``."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -29,13 +29,9 @@ class SystemRoutes:
         """Components, queues, versions."""
         return await self._transport.get(System, "/v1/system")
 
-    async def limits(self) -> Limits:
-        """What one's own tenant may use, and what it does use."""
-        return await self._transport.get(Limits, "/v1/limits")
-
-    async def ledger(self, *, scope: Literal["tenant", "all"] = "tenant") -> Ledger:
-        """All work ever accepted, by what became of it; ``all`` tenants' for operators."""
-        return await self._transport.get(Ledger, "/v1/system/ledger", {"scope": scope})
+    async def ledger(self) -> Ledger:
+        """All work ever accepted, by what became of it."""
+        return await self._transport.get(Ledger, "/v1/system/ledger")
 
     async def dead_messages(
         self, *, topic: str | None = None, limit: int = 50, offset: int = 0

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
-from http import HTTPStatus
 
 from rich.console import Console
 
-from native import services, stackfile
+from native import stackfile
 from native.config import TREE, NativeSettings
-from native.credentials import load_or_create
 from native.demo import samples
 from native.demo.site import DocumentationSite, build
 from native.demo.story import Story
@@ -20,7 +17,7 @@ from native.errors import NativeError
 from native.layout import Layout
 from native.ports import Offset
 from quern.client import Client
-from quern.errors import ClientError, ProblemError
+from quern.errors import ClientError
 
 
 async def _tell(url: str | None, console: Console) -> None:
@@ -31,7 +28,6 @@ async def _tell(url: str | None, console: Console) -> None:
         raise NativeError("There is no stack: `make demo` starts one, or `make up`.")
     site = DocumentationSite(build(TREE), port=settings.ports.at(Offset.DEMO_SITE))
     async with Client(stack.gateway_url) as client:
-        await _sign_in(client, layout)
         story = Story(client=client, console=console)
         with site:
             await story.crawl(url or site.url + "/")
@@ -54,28 +50,6 @@ async def _tell(url: str | None, console: Console) -> None:
     )
     console.print(f"nsqadmin  {stack.nsqadmin_url}")
     console.print("stop it   make down")
-
-
-async def _sign_in(client: Client, layout: Layout) -> None:
-    """As the first admin, where accounts are not switched off.
-
-    Raises:
-        NativeError: its password was changed since.
-    """
-    try:
-        await client.system.stats()
-    except ProblemError as problem:
-        if problem.status != HTTPStatus.UNAUTHORIZED:
-            raise
-    else:
-        return
-    email, password = services.first_admin(load_or_create(layout.credentials), os.environ)
-    try:
-        await client.auth.login(email, password)
-    except ProblemError as problem:
-        raise NativeError(
-            f"{email} cannot sign in ({problem}): set QUERN_ADMIN_EMAIL and QUERN_ADMIN_PASSWORD to what they are now."
-        ) from problem
 
 
 def main() -> int:

@@ -100,34 +100,3 @@ class BusyError(RefusedError):
     """As many as allowed do this at the moment; trying again later can help."""
 
     code = "busy"
-
-
-class UnauthenticatedError(RefusedError):
-    """Nobody has signed in, or what was shown for it is not valid (any more)."""
-
-    code = "unauthenticated"
-
-
-class InvalidCredentialsError(RefusedError):
-    """No user has this address and password; which of them is wrong is not told."""
-
-    code = "invalid_credentials"
-
-    def __init__(self) -> None:
-        super().__init__("The address or the password is not right.")
-
-
-class ForbiddenError(RefusedError):
-    """The caller's role is not enough."""
-
-    code = "forbidden"
-
-
-class TooManyAttemptsError(RefusedError):
-    """Too many attempts to sign in have failed."""
-
-    code = "too_many_attempts"
-
-    def __init__(self, retry_after_seconds: float) -> None:
-        super().__init__("Too many attempts have failed. Try again later.")
-        self.retry_after_seconds = retry_after_seconds

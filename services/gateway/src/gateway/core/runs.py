@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from shared.states import ERRANDS, TERMINAL, ErrandType, JobStatus, Stage
+from shared.states import TERMINAL, JobStatus, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
     from shared.postgres.reads.records import JobRow
 
-#: Those that count units of work; any other is its own one.
-_COUNTING_TYPES: Final = frozenset({"crawler"}) | ERRANDS
-_ENDED_EARLY: Final = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+#: The types of root jobs that ingest: what /v1/ingestion-runs lists.
+RUN_TYPES: Final = ("crawler", "upload", "activate")
+
+_PARENT_TYPES: Final = frozenset({"crawler"})
 _ALL: Final = 100
 
 
@@ -51,30 +52,21 @@ def is_terminal(status: str) -> bool:
 
 
 def progress_of(job: JobRow) -> Progress:
-    """Of a crawl its pages, of an errand what it goes through; any other job is its own one unit of work."""
-    if job.type in _COUNTING_TYPES:
+    """Of a crawl its pages; any other job is its own one unit of work."""
+    if job.type in _PARENT_TYPES:
         counts = {
             "total": job.total,
             "succeeded": job.succeeded,
             "failed": job.failed,
             "skipped": job.skipped,
             "cancelled": job.cancelled,
-        } | _left(job)
+        }
     else:
         counts = {"total": 1} | {
             name: int(job.status == name) for name in ("succeeded", "failed", "skipped", "cancelled")
         }
     done = sum(counts.values()) - counts["total"]
     return Progress(**counts, percent=_percent(done, counts["total"], ended=is_terminal(job.status)))
-
-
-def _left(job: JobRow) -> dict[str, int]:
-    """What an errand that ended early has not come to shares its fate."""
-    if job.type not in ERRANDS or job.status not in _ENDED_EARLY:
-        return {}
-    name = str(job.status)
-    left = job.total - job.succeeded - job.failed - job.skipped - job.cancelled
-    return {name: getattr(job, name) + max(0, left)}
 
 
 def _percent(done: int, total: int, *, ended: bool) -> int:
@@ -85,7 +77,7 @@ def _percent(done: int, total: int, *, ended: bool) -> int:
 
 def eta_seconds(job: JobRow) -> float | None:
     """Seconds until a crawl may be done, if the rest takes as long as what is done; None where nobody can tell."""
-    if job.type not in _COUNTING_TYPES or job.status != JobStatus.RUNNING or job.elapsed_seconds is None:
+    if job.type not in _PARENT_TYPES or job.status != JobStatus.RUNNING or job.elapsed_seconds is None:
         return None
     done = job.succeeded + job.failed + job.skipped + job.cancelled
     if not done:
@@ -104,8 +96,6 @@ def waiting_for(job: JobRow, down: Container[str]) -> WaitingFor | None:
         return None
     if WaitingFor.POSTGRES in down:  # rows can be read, or nobody would ask; it takes no writes
         return WaitingFor.POSTGRES
-    if job.type in ERRANDS:
-        return _errand_waits(job, down)
     if job.unit_status == JobStatus.RUNNING:
         return _held_up(job, down)
     # Of several reasons the one that would remain if all later ones were gone.
@@ -119,17 +109,6 @@ def waiting_for(job: JobRow, down: Container[str]) -> WaitingFor | None:
     return next((reason for reason, holds in reasons if holds), WaitingFor.WINDOW)
 
 
-def _errand_waits(job: JobRow, down: Container[str]) -> WaitingFor | None:
-    """Of an errand: no message is involved, and the janitor is its worker."""
-    if job.unit_status != JobStatus.RUNNING:
-        if job.unit_later:
-            return WaitingFor.RETRY_AT
-        return WaitingFor.WINDOW if job.has_janitors else WaitingFor.WORKER
-    if job.type != ErrandType.REEMBED:
-        return None
-    return WaitingFor.WORKER if not job.has_consumers else _missed(job, down)
-
-
 def _held_up(job: JobRow, down: Container[str]) -> WaitingFor | None:
     if job.unit_stage == Stage.CLAIMED:
         return None
@@ -137,10 +116,6 @@ def _held_up(job: JobRow, down: Container[str]) -> WaitingFor | None:
         return WaitingFor.NSQD
     if not job.has_consumers:
         return WaitingFor.WORKER
-    return _missed(job, down)
-
-
-def _missed(job: JobRow, down: Container[str]) -> WaitingFor | None:
-    """What this process sees, and what every consumer says that it waits for."""
+    # What this process sees, and what every consumer says that it waits for.
     names = (WaitingFor.WEAVIATE, WaitingFor.EMBEDDER)
     return next((name for name in names if name in down or name in job.consumers_wait_for), None)

@@ -51,7 +51,7 @@ async def bind_body(
         BodyTooLargeError: it is longer than ``max_bytes``.
         InvalidRequestError: a field is unknown, missing, or not what it should be.
     """
-    data = await read_body(request, max_bytes=max_bytes, idle_seconds=idle_seconds)
+    data = await _read(request, max_bytes=max_bytes, idle_seconds=idle_seconds)
     model: type[BaseModel] = route.body
     if not data.strip() and route.optional_body:
         return model()
@@ -77,13 +77,7 @@ def parse_json(model: type[M], data: bytes) -> M:
         raise InvalidRequestError(_faults("body", error)) from None
 
 
-async def read_body(request: web.BaseRequest, *, max_bytes: int, idle_seconds: float) -> bytes:
-    """Read a body, of which something must come every ``idle_seconds``.
-
-    Raises:
-        MalformedJsonError: nothing came for so long.
-        BodyTooLargeError: it is longer than ``max_bytes``.
-    """
+async def _read(request: web.BaseRequest, *, max_bytes: int, idle_seconds: float) -> bytes:
     if (request.content_length or 0) > max_bytes:
         raise BodyTooLargeError("body", max_bytes)
     if not request.body_exists:

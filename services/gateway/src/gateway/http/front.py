@@ -11,7 +11,6 @@ import structlog
 from aiohttp import hdrs, web
 from pydantic import BaseModel
 
-from gateway.core.access import Access, require
 from gateway.core.errors import BusyError, CrossSiteError, UnsupportedTypeError
 from gateway.http.binding import bind_body, bind_query
 from gateway.http.models.common import NoBody
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from gateway.http.route import Answer
     from gateway.http.router import Match
-    from gateway.http.throttle import Throttle
     from shared.contracts.caller import Caller
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +32,6 @@ _log = structlog.get_logger(__name__)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _PREFIXES: Final = ("/v1", "/api")
-_LIMITED: Final = (*_PREFIXES, "/mcp")
 _UNMATCHED: Final = "(none)"
 _CLIENT_GONE: Final = 499
 
@@ -50,13 +47,8 @@ SECURITY_HEADERS: Final = {
 class Principal(Protocol):
     """Says on whose behalf a request comes."""
 
-    async def __call__(self, request: web.BaseRequest, request_id: str, access: Access, /) -> Caller:
-        """The caller; the only place that decides about a tenant.
-
-        Raises:
-            UnauthenticatedError: ``access`` asks for somebody who has signed in.
-            CrossSiteError: a page of another site sent this in a browser.
-        """
+    def __call__(self, request: web.BaseRequest, request_id: str, /) -> Caller:
+        """The caller; the only place that decides about a tenant."""
 
 
 class Front:
@@ -70,7 +62,6 @@ class Front:
         max_body_bytes: of JSON.
         idle_seconds: how long a client may send nothing of its body.
         at_once: requests below the prefixes that are answered at once; who looks after the service is always heard.
-        throttle: limits the requests that somebody answers for, those of assistants among them.
     """
 
     def __init__(
@@ -83,7 +74,6 @@ class Front:
         max_body_bytes: int,
         idle_seconds: float,
         at_once: int = 256,
-        throttle: Throttle | None = None,
     ) -> None:
         table = [(route.method, prefix + route.path, route) for route in routes for prefix in _PREFIXES]
         self._router: Router[AnyRoute] = Router(
@@ -94,7 +84,6 @@ class Front:
         self._max_body_bytes = max_body_bytes
         self._idle_seconds = idle_seconds
         self._at_once = at_once
-        self._throttle = throttle
         self._under_way = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -130,9 +119,7 @@ class Front:
         with log_context(request_id=request_id):
             response = await self._answered(request, request_id, matched)
             if not response.prepared:
-                # A handler that sets one of them knows better, such as a page with a style of its own.
-                for name, value in headers_for(request_id, request.path).items():
-                    response.headers.setdefault(name, value)
+                response.headers.update(headers_for(request_id, request.path))
             self._note(request, response, matched, perf_counter() - start)
         return response
 
@@ -163,33 +150,21 @@ class Front:
         route = match.route
         self._require_room(request)
         _require_same_site(request)
-        # Before anything is read: whoever may not do this shall not cost more than the question.
-        caller = await self._principal(request, request_id, route.access)
-        require(route.access, caller)
-        limits = await self._admitted(request, route, caller)
         _require_plain_body(request)
         query = bind_query(route.query, request.query)
         body: BaseModel = NoBody()
-        if not (route.multipart or route.reads_body):
+        if not route.multipart:
             body = await bind_body(
                 route, request, max_bytes=self._max_body_bytes, idle_seconds=self._idle_seconds
             )
         call = Call(
-            caller=caller,
+            caller=self._principal(request, request_id),
             ids=match.ids,
             query=query,
             body=body,
             request=request,
         )
-        response = rendered(route, await route.handler(call))
-        if not response.prepared:
-            response.headers.update(limits)
-        return response
-
-    async def _admitted(self, request: web.BaseRequest, route: AnyRoute, caller: Caller) -> dict[str, str]:
-        if self._throttle is None or route.access is Access.PUBLIC or not request.path.startswith(_LIMITED):
-            return {}
-        return await self._throttle.admit(caller)
+        return rendered(route, await route.handler(call))
 
     def _require_room(self, request: web.BaseRequest) -> None:
         if self._under_way > self._at_once and request.path.startswith(_PREFIXES):

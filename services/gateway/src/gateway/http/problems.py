@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -10,30 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiohttp import web
 
-from gateway.core.errors import (
-    BodyTooLargeError,
-    BusyError,
-    InvalidRequestError,
-    RefusedError,
-    TooManyAttemptsError,
-    UnauthenticatedError,
-)
-from gateway.core.rate import RateLimitedError
+from gateway.core.errors import BodyTooLargeError, BusyError, InvalidRequestError, RefusedError
 from gateway.http.router import BadIdError, UnknownPathError, WrongMethodError
-from gateway.http.throttle import refused_headers
 from shared.errors import DependencyUnavailableError
-from shared.observability.metrics import LIMIT_REFUSALS
-from shared.postgres.account_errors import OperatorOnlyError
 from shared.postgres.group_errors import GroupExistsError, GroupInUseError
 from shared.postgres.intake_errors import (
     ConflictError,
     IngestInProgressError,
     NotFoundError,
-    NotYoursError,
     SourceExistsError,
 )
-from shared.postgres.limits import QuotaExceededError
-from shared.sealing import NoKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,9 +33,6 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "malformed_upload": (400, "The body is not multipart/form-data"),
     "empty_file": (400, "The file is empty"),
     "incomplete_upload": (400, "The upload is incomplete"),
-    "unauthenticated": (401, "Sign in first"),
-    "invalid_credentials": (401, "Not the right address or password"),
-    "forbidden": (403, "Not allowed"),
     "cross_site": (403, "Requests of other sites are refused"),
     "not_found": (404, "Not found"),
     "method_not_allowed": (405, "The path does not have this method"),
@@ -65,25 +47,13 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "group_in_use": (409, "The group is in use"),
     "group_exists": (409, "The group exists already"),
     "nothing_held": (409, "The run holds no pages"),
-    "too_many_webhooks": (409, "The tenant has as many webhooks as it may have"),
-    "webhook_inactive": (409, "Nothing is sent to the webhook"),
-    "delivery_in_flight": (409, "The delivery is being sent"),
-    "no_seal_key": (409, "Secrets cannot be kept"),
     "already_decided": (409, "Somebody has decided already"),
-    "user_exists": (409, "The user exists already"),
-    "last_admin": (409, "Somebody has to remain"),
-    "too_many_tokens": (409, "Too many API tokens"),
-    "tenant_exists": (409, "The slug is or was a tenant's"),
-    "own_tenant": (409, "It is your own tenant"),
     "conflict": (409, "The state does not allow this"),
-    "quota_exceeded": (409, "The tenant has as much as it may have"),
     "too_large": (413, "Too large"),
     "unsupported_type": (415, "The type is not supported"),
     "validation_error": (422, "The request is not valid"),
     "unknown_job_type": (422, "There is no such type of job"),
     "blocked_address": (422, "The address may not be crawled"),
-    "too_many_attempts": (429, "Too many attempts"),
-    "rate_limited": (429, "Too many requests"),
     "internal_error": (500, "Internal error"),
     "dependency_unavailable": (503, "A dependency is not available"),
     "busy": (503, "Too many at once"),
@@ -143,13 +113,6 @@ def _unavailable(error: DependencyUnavailableError) -> Refusal:
     )
 
 
-def _quota(error: QuotaExceededError) -> Refusal:
-    LIMIT_REFUSALS.inc(error.limit)
-    return Refusal(
-        code=error.code, detail=str(error), members={"limit": error.limit, "allowed": error.allowed}
-    )
-
-
 def _wrong_method(error: WrongMethodError) -> Refusal:
     allowed = ", ".join(error.allowed)
     return Refusal(
@@ -157,7 +120,7 @@ def _wrong_method(error: WrongMethodError) -> Refusal:
     )
 
 
-_TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], Refusal]], ...]] = (
+_TABLE: Final[tuple[tuple[type[Exception], Callable[[Any], Refusal]], ...]] = (
     (InvalidRequestError, _invalid),
     (BadIdError, _bad_id),
     (UnknownPathError, lambda _: Refusal(code="not_found", detail="There is no such path.")),
@@ -167,22 +130,7 @@ _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callabl
         BusyError,
         lambda e: Refusal(code=e.code, detail=str(e), headers={"Retry-After": str(RETRY_AFTER_SECONDS)}),
     ),
-    (
-        UnauthenticatedError,
-        lambda e: Refusal(code=e.code, detail=str(e), headers={"WWW-Authenticate": 'Bearer realm="quern"'}),
-    ),
-    (
-        TooManyAttemptsError,
-        lambda e: Refusal(
-            code=e.code, detail=str(e), headers={"Retry-After": str(math.ceil(e.retry_after_seconds))}
-        ),
-    ),
-    (
-        RateLimitedError,
-        lambda e: Refusal(code=e.code, detail=str(e), headers=refused_headers(e)),
-    ),
     (RefusedError, lambda e: Refusal(code=e.code, detail=str(e))),
-    ((OperatorOnlyError, NotYoursError), lambda e: Refusal(code="forbidden", detail=str(e))),
     (NotFoundError, lambda e: Refusal(code="not_found", detail=str(e))),
     (
         SourceExistsError,
@@ -194,8 +142,6 @@ _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callabl
     ),
     (GroupExistsError, lambda e: Refusal(code="group_exists", detail=str(e))),
     (GroupInUseError, lambda e: Refusal(code="group_in_use", detail=str(e))),
-    (NoKeyError, lambda e: Refusal(code="no_seal_key", detail=str(e))),
-    (QuotaExceededError, _quota),
     (ConflictError, lambda e: Refusal(code=e.code, detail=str(e))),
     (DependencyUnavailableError, _unavailable),
 )

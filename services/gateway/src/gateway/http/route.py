@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
-from gateway.core.access import Access
 from gateway.http.models.common import NoBody, NoQuery
 
 if TYPE_CHECKING:
@@ -60,8 +59,6 @@ class Route(Generic[Q, B]):
         problems: the codes of the refusals that this route adds to the common ones and to ``not_found``.
         media_type: of a success that is not JSON.
         multipart: the schema of a multipart body, for OpenAPI; the handler reads it.
-        access: who may.
-        reads_body: whether the handler reads a body of another form.
     """
 
     method: str
@@ -77,8 +74,6 @@ class Route(Generic[Q, B]):
     problems: tuple[str, ...] = ()
     media_type: str = "application/json"
     multipart: Mapping[str, Any] | None = None
-    access: Access = Access.USER
-    reads_body: bool = False
 
     @property
     def tag(self) -> str:

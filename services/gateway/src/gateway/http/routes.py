@@ -5,31 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.core.access import Access
-from gateway.http import account_routes
-from gateway.http.errand_routes import errand_routes
-from gateway.http.limit_routes import limit_routes
 from gateway.http.models import documents, groups, jobs, rebuilds, search, sources, system, uploads
 from gateway.http.models.common import PageQuery
 from gateway.http.route import AnyRoute, Route
-from gateway.http.tenant_routes import tenant_routes
-from gateway.http.webhook_routes import webhook_routes
 
 if TYPE_CHECKING:
-    from gateway.http.handlers.accounts import AuditHandlers, AuthHandlers, TokenHandlers, UserHandlers
     from gateway.http.handlers.documents import DocumentHandlers
     from gateway.http.handlers.groups import GroupHandlers
     from gateway.http.handlers.jobs import JobHandlers
-    from gateway.http.handlers.limits import LimitHandlers
     from gateway.http.handlers.pages import PageHandlers
     from gateway.http.handlers.rebuilds import RebuildHandlers
     from gateway.http.handlers.runs import RunHandlers
     from gateway.http.handlers.search import SearchHandlers
     from gateway.http.handlers.sources import SourceHandlers
     from gateway.http.handlers.system import SystemHandlers
-    from gateway.http.handlers.tenants import TenantHandlers
     from gateway.http.handlers.uploads import UploadHandlers
-    from gateway.http.handlers.webhooks import WebhookHandlers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,37 +34,22 @@ class Handlers:
     jobs: JobHandlers
     groups: GroupHandlers
     rebuilds: RebuildHandlers
-    webhooks: WebhookHandlers
     system: SystemHandlers
-    auth: AuthHandlers
-    users: UserHandlers
-    tokens: TokenHandlers
-    audit: AuditHandlers
-    limits: LimitHandlers
-    tenants: TenantHandlers
 
 
 def api_routes(handlers: Handlers) -> tuple[AnyRoute, ...]:
     """Everything below ``/v1`` (and ``/api``)."""
     return (
-        *account_routes.auth_routes(handlers.auth),
-        *account_routes.user_routes(handlers.users),
-        *account_routes.token_routes(handlers.tokens),
-        *account_routes.audit_routes(handlers.audit),
-        *tenant_routes(handlers.tenants),
         *_source_routes(handlers.sources),
         *_upload_routes(handlers.uploads),
         *_document_routes(handlers.documents),
         *_search_routes(handlers.search),
         *_run_routes(handlers.runs),
         *_job_routes(handlers.jobs),
-        *errand_routes(handlers.jobs),
         *_failed_job_routes(handlers.jobs),
         *_group_routes(handlers.groups),
         *_rebuild_routes(handlers.rebuilds),
-        *webhook_routes(handlers.webhooks),
         *_system_routes(handlers.system),
-        *limit_routes(handlers.limits),
     )
 
 
@@ -91,7 +66,7 @@ def _source_routes(on: SourceHandlers) -> tuple[AnyRoute, ...]:
             body=sources.SourceInput,
             status=201,
             answer=sources.SourceAdded,
-            problems=("source_exists", "blocked_address", "quota_exceeded"),
+            problems=("source_exists", "blocked_address"),
         ),
         Route("GET", "/sources/{source_id}", on.get, "Show a source", answer=sources.Source),
         Route(
@@ -111,7 +86,7 @@ def _source_routes(on: SourceHandlers) -> tuple[AnyRoute, ...]:
             query=sources.DeleteQuery,
             status=202,
             answer=sources.SourceDeleting,
-            problems=("ingest_in_progress", "forbidden"),
+            problems=("ingest_in_progress",),
         ),
         Route(
             "POST",
@@ -155,7 +130,6 @@ def _upload_routes(on: UploadHandlers) -> tuple[AnyRoute, ...]:
                 "empty_file",
                 "incomplete_upload",
                 "malformed_upload",
-                "quota_exceeded",
                 "busy",
             ),
         ),
@@ -234,7 +208,6 @@ def _run_routes(on: RunHandlers) -> tuple[AnyRoute, ...]:
             status=202,
             answer=jobs.PruneDecided,
             problems=("nothing_held", "already_decided"),
-            access=Access.ADMIN,
         ),
         Route(
             "GET",
@@ -258,7 +231,7 @@ def _job_routes(on: JobHandlers) -> tuple[AnyRoute, ...]:
             body=jobs.StartJob,
             status=202,
             answer=jobs.JobStarted,
-            problems=("unknown_job_type", "blocked_address", "not_found", "forbidden"),
+            problems=("unknown_job_type", "blocked_address"),
         ),
         Route(
             "POST",
@@ -268,7 +241,7 @@ def _job_routes(on: JobHandlers) -> tuple[AnyRoute, ...]:
             body=jobs.StartJob,
             status=202,
             answer=jobs.JobStarted,
-            problems=("unknown_job_type", "blocked_address", "not_found", "forbidden"),
+            problems=("unknown_job_type", "blocked_address"),
         ),
         Route("GET", "/jobs/{job_id}", on.get, "Show a job", answer=jobs.Job),
         Route(
@@ -311,7 +284,7 @@ def _job_routes(on: JobHandlers) -> tuple[AnyRoute, ...]:
             "Start a new job of the same type and payload",
             status=201,
             answer=jobs.JobStarted,
-            problems=("conflict", "already_active", "forbidden"),
+            problems=("conflict",),
         ),
         Route(
             "POST",
@@ -322,7 +295,7 @@ def _job_routes(on: JobHandlers) -> tuple[AnyRoute, ...]:
             optional_body=True,
             status=201,
             answer=jobs.JobStarted,
-            problems=("conflict", "already_active", "blocked_address", "forbidden"),
+            problems=("conflict", "blocked_address"),
         ),
     )
 
@@ -389,21 +362,6 @@ def _group_routes(on: GroupHandlers) -> tuple[AnyRoute, ...]:
             status=204,
             problems=("group_in_use",),
         ),
-        Route(
-            "GET",
-            "/groups/{group_id}/preferences",
-            on.preferences,
-            "What of the rows of a group's tables is embedded",
-            answer=groups.Preferences,
-        ),
-        Route(
-            "PUT",
-            "/groups/{group_id}/preferences",
-            on.prefer,
-            "Say what of the rows of a group's tables is embedded",
-            body=groups.PreferencesInput,
-            answer=groups.Preferences,
-        ),
     )
 
 
@@ -418,16 +376,8 @@ def _rebuild_routes(on: RebuildHandlers) -> tuple[AnyRoute, ...]:
             optional_body=True,
             status=202,
             answer=rebuilds.Rebuild,
-            access=Access.ADMIN,
         ),
-        Route(
-            "GET",
-            "/reindex/{rebuild_id}",
-            on.get,
-            "How far a rebuild is",
-            answer=rebuilds.Rebuild,
-            access=Access.ADMIN,
-        ),
+        Route("GET", "/reindex/{rebuild_id}", on.get, "How far a rebuild is", answer=rebuilds.Rebuild),
     )
 
 
@@ -446,8 +396,6 @@ def _system_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
             "/system/ledger",
             on.ledger,
             "All work ever accepted, by what became of it",
-            query=system.LedgerQuery,
-            problems=("forbidden",),
             answer=system.Ledger,
         ),
         Route(
@@ -457,7 +405,6 @@ def _system_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
             "List messages that could not be understood",
             query=system.DeadMessagesQuery,
             answer=system.DeadMessageList,
-            access=Access.OPERATOR,
         ),
         Route(
             "GET",
@@ -465,7 +412,6 @@ def _system_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
             on.dead_message,
             "Show a message that could not be understood",
             answer=system.DeadMessageDetail,
-            access=Access.OPERATOR,
         ),
     )
 
@@ -473,40 +419,22 @@ def _system_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
 def health_routes(on: SystemHandlers) -> tuple[AnyRoute, ...]:
     """Paths outside of ``/v1`` that machines ask."""
     return (
-        Route(
-            "GET",
-            "/healthz",
-            on.healthz,
-            "The process answers",
-            answer=system.Health,
-            access=Access.PUBLIC,
-        ),
+        Route("GET", "/healthz", on.healthz, "The process answers", answer=system.Health),
         Route(
             "GET",
             "/readyz",
             on.readyz,
             "Work can be done; 503 with the same shape where not",
             answer=system.Ready,
-            access=Access.PUBLIC,
         ),
     )
 
 
 def description_routes(on: PageHandlers) -> tuple[AnyRoute, ...]:
     """What describes the API, and is not described by it."""
-    return (Route("GET", "/openapi.json", on.openapi, "The description of this API", access=Access.PUBLIC),)
+    return (Route("GET", "/openapi.json", on.openapi, "The description of this API"),)
 
 
 def page_routes(on: PageHandlers) -> tuple[AnyRoute, ...]:
     """What people see."""
-    return (
-        Route(
-            "GET",
-            "/",
-            on.status,
-            "How the installation is",
-            media_type="text/html",
-            access=Access.OPTIONAL,
-        ),
-        Route("GET", "/docs", on.reference, "The reference", media_type="text/html", access=Access.PUBLIC),
-    )
+    return (Route("GET", "/", on.status, "How the installation is", media_type="text/html"),)

@@ -21,16 +21,6 @@ _INTERNAL_ERROR: Final = 500
 class _Protocol(web.RequestHandler):
     """One connection."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client has come."""
-        super().connection_made(transport)
-        self.lost = asyncio.Event()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The client has gone, or was sent away."""
-        super().connection_lost(exc)
-        self.lost.set()
-
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -48,12 +38,6 @@ class _Protocol(web.RequestHandler):
         response = protocol_answer(request, status, "The request could not be read.")
         response.force_close()
         return response
-
-
-def lost(request: web.BaseRequest) -> asyncio.Event:
-    """Set as soon as the connection of a request is no more: aiohttp itself lets a handler go on."""
-    protocol = request.protocol
-    return protocol.lost if isinstance(protocol, _Protocol) else asyncio.Event()
 
 
 class GatewayServer(web.Server):

@@ -8,12 +8,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.errors import BusyError
-from gateway.core.runs import Progress, WaitingFor, is_terminal, progress_of, waiting_for
+from gateway.core.runs import RUN_TYPES, Progress, WaitingFor, is_terminal, progress_of, waiting_for
 from shared.errors import DependencyUnavailableError
 from shared.lifecycle import wait_or_stop
 from shared.outages import Outage
 from shared.postgres.intake_errors import NotFoundError
-from shared.states import RUN_TYPES
 
 if TYPE_CHECKING:
     import asyncio

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.core.errors import InvalidRequestError, UnknownJobTypeError
-from gateway.usecases.errands import may_start
 from shared.observability.metrics import PRUNE_DECISIONS
 from shared.postgres.intake_errors import NotFoundError
 
@@ -76,19 +75,14 @@ class Jobs:
         PRUNE_DECISIONS.inc("approve" if approve else "reject")
         return decided
 
-    async def rerun(self, caller: Caller, job_id: UUID, *, changes: dict[str, Any] | None = None) -> UUID:
-        """A new job of the same type and payload, but for these fields of the payload.
+    async def rerun(self, caller: Caller, job_id: UUID) -> UUID:
+        """A new job of the same type and payload.
 
         Raises:
             NotFoundError: no such job, or its source is gone.
             ConflictError: it is a page.
-            ForbiddenError: jobs of that type are for admins.
         """
-        job = await self._jobs.get(caller.tenant_id, job_id)
-        if job is None:
-            raise NotFoundError("job")
-        may_start(caller, job.type)
-        run_id = await self._intake.rerun(caller=caller, job_id=job_id, changes=changes)
+        run_id = await self._intake.rerun(caller=caller, job_id=job_id)
         self._announcer.announce()
         return run_id
 
@@ -104,9 +98,7 @@ class Jobs:
         if job is None or job.source_id is None:
             raise NotFoundError("job")
         if job.type != "crawler":
-            raise InvalidRequestError.at(
-                "body", "payload", msg="a page has no payload to replace: copy its run"
-            )
+            raise InvalidRequestError.at("body", "payload", msg="only the payload of a crawl can be replaced")
         if url is None:
             source = await self._source_reader.get(caller.tenant_id, job.source_id)
             if source is None or source.url is None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from gateway.core.crawl import check_headers, check_patterns, default_name, read_url
 from gateway.core.errors import BlockedUrlError, InvalidRequestError
 from shared.net.resolver import HostVerdict
-from shared.observability.metrics import LIMIT_REFUSALS
 from shared.postgres.acceptance import Seed
 from shared.postgres.intake_errors import NotFoundError, SourceExistsError
 from shared.urls import parse_web_url
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-    from gateway.ports import Allowed, Announcer, DeleteAnnouncer, HostJudge, Intake, SourceReader
+    from gateway.ports import Announcer, DeleteAnnouncer, HostJudge, Intake, SourceReader
     from shared.contracts.caller import Caller
     from shared.postgres.acceptance import AcceptedRun
     from shared.postgres.reads.records import SourceRow
@@ -26,24 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlWish:
-    """How a site shall be crawled: settings by name, headers (None: as they are), whether somebody named ``max_pages``."""
+    """How a site shall be crawled: settings by name, and headers (None: as they are)."""
 
     settings: Mapping[str, Any]
     headers: Mapping[str, str] | None = field(default=None, repr=False)
-    max_pages_given: bool = False
 
-    def check(self, *, pages: int) -> None:
+    def check(self) -> None:
         """Raises:
-        InvalidRequestError: a pattern or a header cannot be used, or more pages are asked for than may be.
+        InvalidRequestError: a pattern or a header cannot be used.
         """
-        if self.max_pages_given and self.settings["max_pages"] > pages:
-            LIMIT_REFUSALS.inc("pages_per_crawl")
-            raise InvalidRequestError.at(
-                "body",
-                "crawl",
-                "max_pages",
-                msg=f"must be {pages} or less: your tenant may crawl no more at once",
-            )
         check_patterns({name: self.settings.get(name, ()) for name in ("include", "exclude")})
         check_headers(self.headers or {})
 
@@ -60,7 +50,6 @@ class Sources:
         announcer: Announcer,
         deletes: DeleteAnnouncer,
         default_settings: Mapping[str, Any],
-        allowed: Allowed,
     ) -> None:
         self._intake = intake
         self._reader = reader
@@ -68,7 +57,6 @@ class Sources:
         self._announcer = announcer
         self._deletes = deletes
         self._defaults = default_settings
-        self._allowed = allowed
 
     async def add(
         self, caller: Caller, *, url: str, name: str | None, group_id: UUID | None, wish: CrawlWish
@@ -82,7 +70,7 @@ class Sources:
             SourceExistsError: a live source has the URL.
         """
         parsed = read_url(url, ("body", "url"))
-        wish.check(pages=(await self._allowed.allowed(caller.tenant_id)).pages_per_crawl)
+        wish.check()
         await self._judge(parsed)
         accepted = await self._intake.accept_web(
             caller=caller,
@@ -115,7 +103,7 @@ class Sources:
             source = await self._source(caller, source_id)
             if source.type != "web":
                 raise InvalidRequestError.at("body", "crawl", msg="only web sources are crawled")
-            wish.check(pages=(await self._allowed.allowed(caller.tenant_id)).pages_per_crawl)
+            wish.check()
             config = {**source.config, **wish.settings}
             headers = None if wish.headers is None else dict(wish.headers)
         await self._intake.update_source(

@@ -49,8 +49,6 @@ class ParseRequest:
         content_type_charset: the ``charset`` parameter of the Content-Type header.
         x_robots_tag: the X-Robots-Tag headers, one a line.
         chunk_characters: the longest text of a chunk.
-        columns: of a table, those whose values make the text of a row; none for all.
-        context_columns: of a table, those whose values stand above each row's text.
         limits: what is too much.
     """
 
@@ -63,8 +61,6 @@ class ParseRequest:
     content_type_charset: str | None = None
     x_robots_tag: str | None = None
     chunk_characters: int = 1_000
-    columns: tuple[str, ...] = ()
-    context_columns: tuple[str, ...] = ()
     limits: ParserLimits = field(default_factory=ParserLimits)
 
     def name(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -20,8 +19,6 @@ MAX_CELL = 1_000_000
 """Characters kept of one cell."""
 
 MAX_COLUMN_NAME = 100
-MAX_HEADING = 200
-"""Characters of a column's name and value that stand above a row."""
 
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d{1,3})?")
@@ -126,46 +123,6 @@ class ColumnTypes:
 
 def _merged(one: str, other: str) -> str:
     return "number" if {one, other} == {"integer", "number"} else "text"
-
-
-class Chosen:
-    """Which columns of a sheet make the text of its rows, and which stand above it.
-
-    A sheet that has none of the chosen columns is taken whole: its text would be lost otherwise.
-
-    Args:
-        names: of the sheet's columns.
-        columns: whose values make the text; none for all but those that stand above it.
-        context: whose values stand above it.
-    """
-
-    def __init__(self, names: Sequence[str], columns: Sequence[str], context: Sequence[str]) -> None:
-        self._names = names
-        self._above = [index for index, name in enumerate(names) if name and name in set(context)]
-        chosen = {index for index, name in enumerate(names) if name and name in set(columns)}
-        self._chosen = chosen or None
-        self._left_out = set() if columns else set(self._above)
-
-    def parts(self, cells: Sequence[str]) -> list[str]:
-        """The row's text, cell by cell."""
-        kept = [
-            cell if (index in self._chosen if self._chosen else index not in self._left_out) else ""
-            for index, cell in enumerate(cells)
-        ]
-        # Of a row that has nothing else, what was to stand above it is the text.
-        return row_parts(self._names, kept) or ([] if self._chosen else row_parts(self._names, cells))
-
-    def above(self, cells: Sequence[str]) -> tuple[str, ...]:
-        """What stands above it, a heading for each column."""
-        found = ((self._names[index], cells[index]) for index in self._above if index < len(cells))
-        return tuple(f"{name}: {cell}"[:MAX_HEADING] for name, cell in found if cell)
-
-
-def shape(columns: Sequence[str], context: Sequence[str]) -> str:
-    """A digest of preferences; empty where there are none."""
-    if not columns and not context:
-        return ""
-    return hashlib.sha256(json.dumps([list(columns), list(context)]).encode()).hexdigest()[:16]
 
 
 def row_parts(names: Sequence[str], cells: Sequence[str]) -> list[str]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest_worker.core.parse_request import ParseRequest
-from ingest_worker.core.tables import shape
 from shared.content_types import MEDIA_TYPES, DocumentType
 from shared.contracts.messages import ContentReport, ResultMessage
 from shared.errors import DependencyRejectedError, ErrorCode, WorkError
@@ -62,8 +61,6 @@ class File:
                 filename=payload.get("file_name"),
                 title=payload.get("title"),
                 chunk_characters=self._limits.chunk_characters,
-                columns=claim.columns,
-                context_columns=claim.context_columns,
             ),
             timeout_seconds=self._limits.parse_timeout_seconds,
         )
@@ -76,7 +73,6 @@ class File:
             content_type=str(payload["content_type"]),
             # The identity of an upload's content is that of its bytes.
             content_hash=str(payload["sha256"]),
-            shape=shape(claim.columns, claim.context_columns) if parsed.columns else "",
             language=parsed.language,
             markdown=parsed.markdown,
             columns=parsed.columns,

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 class ForgetOld:
-    """Forgets processes, hosts, index batches and sessions that are over, and all but the newest dead messages."""
+    """Forgets processes, hosts and index batches that have long been over, and all but the newest dead messages."""
 
     def __init__(
         self,
@@ -34,7 +34,6 @@ class ForgetOld:
             "batches": await self._sums.forget_batches(
                 after_seconds=self._batches_seconds, at_most=self._at_most
             ),
-            "sign_ins": await self._sums.forget_sign_ins(at_most=self._at_most),
             "dead_messages": await self._sums.forget_dead_messages(
                 keep=self._dead_messages, at_most=self._at_most
             ),

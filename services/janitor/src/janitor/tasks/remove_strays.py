@@ -14,7 +14,7 @@ _log = structlog.get_logger(__name__)
 
 
 class RemoveStrays:
-    """Removes tenants from Weaviate that Postgres does not have: planted, purged, or from after a backup.
+    """Removes tenants from Weaviate that Postgres does not have: planted, deleted, or from after a backup.
 
     Collections that Postgres does not know are left alone and told of: they may belong to somebody else.
     """
@@ -43,7 +43,7 @@ class RemoveStrays:
             there = await self._vectors.tenants(collection)
         except CollectionMissingError:
             return []
-        return sorted(set(there) - await self._rows.known_slugs()) if there else []
+        return sorted(set(there) - await self._rows.live_slugs()) if there else []
 
     async def _remove(self, collection: str, tenant: str) -> int:
         try:

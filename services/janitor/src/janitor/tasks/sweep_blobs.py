@@ -51,13 +51,11 @@ class SweepBlobs:
     async def _delete_unneeded(self, some: dict[BlobOfRun, str]) -> int:
         if not some:
             return 0
-        needed = await self._content.needed(list(some))
-        unneeded = {blob: uri for blob, uri in some.items() if blob not in needed}
-        if unneeded:
-            # First, because a sweep that is cut short finds what is left of the originals, but not of the count.
-            await self._content.give_back([blob.run_id for blob in unneeded])
         deleted = 0
-        for uri in unneeded.values():
+        needed = await self._content.needed(list(some))
+        for blob, uri in some.items():
+            if blob in needed:
+                continue
             try:
                 await self._blobs.delete(uri)
             except DependencyRejectedError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shared.postgres.reads.listing import like, page_of_ids, rows
-from shared.postgres.reads.records import ChunkRow, DocumentRow, Listing, Slice, SummaryRow, VersionRow
+from shared.postgres.reads.records import ChunkRow, DocumentRow, Listing, Slice, VersionRow
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
@@ -43,27 +43,20 @@ class DocumentReads:
             ids, total = await page_of_ids(connection, sql["page"], sql["total"], filters, part)
             return Listing(await rows(connection, DocumentRow, sql["shown"], tenant_id, ids), total)
 
-        return await self._database.run(work, tenant_id, planned_each=True)
+        return await self._database.run(work, tenant_id)
 
-    async def get(
-        self, tenant_id: UUID, document_id: UUID
-    ) -> tuple[DocumentRow, list[VersionRow], SummaryRow | None] | None:
-        """One document with the versions that were served, newest first, and its summary where there is one."""
+    async def get(self, tenant_id: UUID, document_id: UUID) -> tuple[DocumentRow, list[VersionRow]] | None:
+        """One document with the versions that were served, newest first."""
         sql = queries("documents_read")
 
-        async def work(
-            connection: Connection,
-        ) -> tuple[DocumentRow, list[VersionRow], SummaryRow | None] | None:
+        async def work(connection: Connection) -> tuple[DocumentRow, list[VersionRow]] | None:
             found = await rows(connection, DocumentRow, sql["shown"], tenant_id, [document_id])
             if not found:
                 return None
             versions = await rows(
                 connection, VersionRow, sql["versions"], tenant_id, document_id, _VERSIONS_AT_MOST
             )
-            summary = await rows(
-                connection, SummaryRow, queries("document_summaries")["shown"], tenant_id, document_id
-            )
-            return found[0], versions, summary[0] if summary else None
+            return found[0], versions
 
         return await self._database.run(work, tenant_id)
 

@@ -47,7 +47,7 @@ class JobReads:
             ids, total = await page_of_ids(connection, sql[name], sql[f"{name}_total"], filters, part)
             return Listing(await rows(connection, JobRow, sql["shown"], tenant_id, ids), total)
 
-        return await self._database.run(work, tenant_id, planned_each=True)
+        return await self._database.run(work, tenant_id)
 
     async def get(self, tenant_id: UUID, job_id: UUID) -> JobRow | None:
         """One job."""
@@ -70,7 +70,7 @@ class JobReads:
                 return None
             return await page_of_rows(connection, LogRow, sql["logs"], sql["logs_total"], filters, part)
 
-        return await self._database.run(work, tenant_id, planned_each=True)
+        return await self._database.run(work, tenant_id)
 
     async def follow(
         self, tenant_id: UUID, run_id: UUID, after: int, limit: int
@@ -98,7 +98,7 @@ class JobReads:
             filters = [tenant_id, state, source_id]
             return await page_of_rows(connection, PruneRow, sql["page"], sql["total"], filters, part)
 
-        return await self._database.run(work, tenant_id, planned_each=True)
+        return await self._database.run(work, tenant_id)
 
     async def failed(
         self, tenant_id: UUID, handler: str | None, error_code: str | None, part: Slice
@@ -110,7 +110,7 @@ class JobReads:
             filters = [tenant_id, handler, error_code]
             return await page_of_rows(connection, FailedJobRow, sql["page"], sql["total"], filters, part)
 
-        return await self._database.run(work, tenant_id, planned_each=True)
+        return await self._database.run(work, tenant_id)
 
 
 def _scope(wanted: JobFilter) -> tuple[str, list[UUID]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.postgres.database import EVERY_TENANT
 from shared.postgres.reads.listing import page_of_rows, rows
 from shared.postgres.reads.records import DeadMessageRow, LedgerRow, Listing, ProcessRow, Slice, StatsRow
 from shared.postgres.sql import queries
@@ -29,15 +28,13 @@ class OperationReads:
 
         return await self._database.run(work, tenant_id)
 
-    async def ledger(self, tenant_id: UUID | None) -> LedgerRow:
-        """Accepted work by what became of it, compared with the rows: of one tenant, or of all that ever were."""
-        sql = queries("operations_read")
+    async def ledger(self, tenant_id: UUID) -> LedgerRow:
+        """Accepted work by what became of it, compared with the rows."""
 
         async def work(connection: Connection) -> LedgerRow:
-            ids = [tenant_id] if tenant_id else await connection.fetchval(sql["every_tenant"])
-            return (await rows(connection, LedgerRow, sql["ledger"], ids))[0]
+            return (await rows(connection, LedgerRow, queries("operations_read")["ledger"], tenant_id))[0]
 
-        return await self._database.run(work, tenant_id or EVERY_TENANT)
+        return await self._database.run(work, tenant_id)
 
     async def dead_messages(self, tenant_id: UUID, topic: str | None, part: Slice) -> Listing[DeadMessageRow]:
         """Messages that could not be understood, newest first, with the beginning of each."""
@@ -46,7 +43,7 @@ class OperationReads:
         async def work(connection: Connection) -> Listing[DeadMessageRow]:
             return await page_of_rows(connection, DeadMessageRow, sql["page"], sql["total"], [topic], part)
 
-        return await self._database.run(work, tenant_id, planned_each=True)
+        return await self._database.run(work, tenant_id)
 
     async def dead_message(self, tenant_id: UUID, key: UUID) -> DeadMessageRow | None:
         """One of them, with all that is kept of it."""

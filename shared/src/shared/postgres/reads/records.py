@@ -130,17 +130,6 @@ class VersionRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryRow:
-    """The last summary of a document; of which version it is."""
-
-    text: str
-    method: str
-    model: str | None
-    version_id: UUID
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRow:
     """A chunk at its place in a version."""
 
@@ -194,7 +183,6 @@ class JobRow:
     earlier_open: bool
     has_workers: bool
     has_consumers: bool
-    has_janitors: bool
     consumers_wait_for: Sequence[str]
     prune: Mapping[str, Any] | None = None
 
@@ -235,14 +223,6 @@ class GroupRow:
     name: str
     sources: int
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreferencesRow:
-    """What of the rows of a group's tables is embedded, and what stands above each of them."""
-
-    columns: list[str]
-    context_columns: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

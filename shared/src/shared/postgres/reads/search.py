@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.postgres.reads.listing import rows
-from shared.postgres.reads.records import ChunkRow, EvidenceRow
+from shared.postgres.reads.records import EvidenceRow
 from shared.postgres.sql import queries
 
 if TYPE_CHECKING:
@@ -80,34 +79,6 @@ class SearchReads:
                 _list(document_ids),
                 _list(languages),
             )
-
-        return await self._database.run(work, tenant_id)
-
-    async def around(
-        self, tenant_id: UUID, places: Sequence[tuple[UUID, int]], reach: int
-    ) -> dict[tuple[UUID, int], list[ChunkRow]]:
-        """What stands around chunks, in reading order.
-
-        Args:
-            tenant_id: whose.
-            places: version and ordinal of each chunk, as :meth:`visible` told them.
-            reach: chunks before and after.
-        """
-        near = [
-            (version_id, of, ordinal)
-            for version_id, of in places
-            for ordinal in range(max(0, of - reach), of + reach + 1)
-            if ordinal != of
-        ]
-        versions, ofs, ordinals = ([each[part] for each in near] for part in range(3))
-
-        async def work(connection: Connection) -> dict[tuple[UUID, int], list[ChunkRow]]:
-            found: dict[tuple[UUID, int], list[ChunkRow]] = defaultdict(list)
-            sql = queries("search_read")["around"]
-            for row in await connection.fetch(sql, tenant_id, versions, ofs, ordinals):
-                chunk = dict(row)
-                found[chunk.pop("version_id"), chunk.pop("of")].append(ChunkRow(**chunk))
-            return dict(found)
 
         return await self._database.run(work, tenant_id)
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from shared.postgres.database import Connection, Database
 
 
-#: What a run says about its source, of which there are few among many.
-_OF_RUNS: Final = frozenset({"ingesting", "queued", "failed"})
 #: Stands where a status is asked for: pages that seem to be gone and are kept until somebody decides.
 HELD: Final = "held"
 
@@ -41,13 +39,12 @@ class SourceReads:
         """Sources that are not deleted, newest first."""
         sql = queries("sources_read")
         filters = [tenant_id, wanted.type, wanted.group_id, like(wanted.text), wanted.status]
-        name = "by_run" if wanted.status in _OF_RUNS else "page"
 
         async def work(connection: Connection) -> Listing[SourceRow]:
-            ids, total = await page_of_ids(connection, sql[name], sql[f"{name}_total"], filters, part)
+            ids, total = await page_of_ids(connection, sql["page"], sql["total"], filters, part)
             return Listing(await rows(connection, SourceRow, sql["shown"], tenant_id, ids), total)
 
-        return await self._database.run(work, tenant_id, planned_each=True)
+        return await self._database.run(work, tenant_id)
 
     async def get(self, tenant_id: UUID, source_id: UUID) -> SourceRow | None:
         """One source, also while it is being deleted."""
@@ -75,7 +72,7 @@ class SourceReads:
             filters = [tenant_id, source_id, status]
             return await page_of_rows(connection, PageRow, sql["page"], sql["total"], filters, part)
 
-        return await self._database.run(work, tenant_id, planned_each=True)
+        return await self._database.run(work, tenant_id)
 
     async def columns(self, tenant_id: UUID, source_id: UUID) -> list[tuple[str, str]] | None:
         """Names and types of the columns that are served; None where there is no such source."""

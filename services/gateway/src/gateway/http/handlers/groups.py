@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.http.models.groups import Group, GroupList, Preferences
+from gateway.http.models.groups import Group, GroupList
 from gateway.http.paging import page, wanted
 
 if TYPE_CHECKING:
     from gateway.http.models.common import NoBody, NoQuery, PageQuery
-    from gateway.http.models.groups import GroupInput, PreferencesInput
+    from gateway.http.models.groups import GroupInput
     from gateway.http.route import Call
     from gateway.ports import GroupStore
 
@@ -37,19 +37,6 @@ class GroupHandlers:
         """PATCH /v1/groups/{id}."""
         tenant_id, group_id = call.caller.tenant_id, call.ids["group_id"]
         return Group.model_validate(await self._groups.rename(tenant_id, group_id, call.body.name))
-
-    async def preferences(self, call: Call[NoQuery, NoBody]) -> Preferences:
-        """GET /v1/groups/{id}/preferences."""
-        found = await self._groups.preferences(call.caller.tenant_id, call.ids["group_id"])
-        return Preferences.model_validate(found)
-
-    async def prefer(self, call: Call[NoQuery, PreferencesInput]) -> Preferences:
-        """PUT /v1/groups/{id}/preferences."""
-        body = call.body
-        found = await self._groups.prefer(
-            call.caller.tenant_id, call.ids["group_id"], body.columns, body.context_columns
-        )
-        return Preferences.model_validate(found)
 
     async def remove(self, call: Call[NoQuery, NoBody]) -> None:
         """DELETE /v1/groups/{id}."""

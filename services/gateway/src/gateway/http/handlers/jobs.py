@@ -9,13 +9,6 @@ from pydantic import BaseModel
 
 from gateway.core.errors import Fault, InvalidRequestError
 from gateway.http.binding import parse_json
-from gateway.http.models.errands import (
-    PAYLOADS,
-    CopiedActivation,
-    CopiedUpload,
-    ReembedRun,
-    ReembedStarted,
-)
 from gateway.http.models.jobs import (
     CopiedCrawl,
     CrawlerPayload,
@@ -30,31 +23,21 @@ from gateway.http.paging import page, wanted
 from gateway.usecases.jobs import require_type
 from shared.postgres.intake_errors import NotFoundError
 from shared.postgres.reads.jobs import JobFilter
-from shared.states import ERRANDS, ErrandType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from uuid import UUID
-
     from gateway.http.models.common import Json, NoBody, NoQuery, PageQuery
-    from gateway.http.models.errands import ReembedSources
     from gateway.http.models.jobs import CopyJob, FailedQuery, JobsQuery, LogsQuery, RetryMany, StartJob
     from gateway.http.route import Call
     from gateway.ports import JobReader
-    from gateway.usecases.errands import Errands
     from gateway.usecases.jobs import Jobs
     from gateway.usecases.sources import Sources
     from gateway.usecases.system import SystemView
     from shared.contracts.caller import Caller
-    from shared.postgres.reads.records import JobRow
 
 M = TypeVar("M", bound=BaseModel)
 
 #: What can be started by its type.
-STARTED_TYPES: Final = ("crawler", *ErrandType)
-
-#: What may be replaced in a copy, by type; of errands all, of crawls url and depth.
-_REPLACEABLE: Final[Mapping[str, type[BaseModel]]] = {"upload": CopiedUpload, "activate": CopiedActivation}
+STARTED_TYPES: Final = ("crawler",)
 
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -62,11 +45,8 @@ _LEVELS: Final = ("debug", "info", "warning", "error")
 class JobHandlers:
     """Everything below /v1/jobs."""
 
-    def __init__(
-        self, *, jobs: Jobs, errands: Errands, sources: Sources, reader: JobReader, system: SystemView
-    ) -> None:
+    def __init__(self, *, jobs: Jobs, sources: Sources, reader: JobReader, system: SystemView) -> None:
         self._jobs = jobs
-        self._errands = errands
         self._sources = sources
         self._reader = reader
         self._system = system
@@ -110,20 +90,9 @@ class JobHandlers:
 
     async def start(self, call: Call[NoQuery, StartJob]) -> JobStarted:
         """POST /v1/jobs."""
-        kind, payload = call.body.type, call.body.payload
-        require_type(kind, STARTED_TYPES)
-        if kind in ERRANDS:
-            checked = _errand_payload(ErrandType(kind), payload)
-            return JobStarted(job_id=await self._errands.start(call.caller, ErrandType(kind), checked))
-        crawl = _payload(CrawlerPayload, payload)
-        return JobStarted(job_id=await self._sources.crawl(call.caller, url=crawl.url, depth=crawl.depth))
-
-    async def reembed(self, call: Call[NoQuery, ReembedSources]) -> ReembedStarted:
-        """POST /v1/sources/reembed."""
-        started = await self._errands.reembed(call.caller, call.body.source_ids)
-        return ReembedStarted(
-            runs=[ReembedRun(source_id=source_id, run_id=run_id) for source_id, run_id in started]
-        )
+        require_type(call.body.type, STARTED_TYPES)
+        payload = _payload(CrawlerPayload, call.body.payload)
+        return JobStarted(job_id=await self._sources.crawl(call.caller, url=payload.url, depth=payload.depth))
 
     async def failed(self, call: Call[FailedQuery, NoBody]) -> FailedJobList:
         """GET /v1/jobs/failed."""
@@ -155,34 +124,17 @@ class JobHandlers:
 
     async def copy(self, call: Call[NoQuery, CopyJob]) -> JobStarted:
         """POST /v1/jobs/{id}/copy."""
-        job_id, changes = call.ids["job_id"], call.body.payload
-        if not changes:
+        job_id = call.ids["job_id"]
+        if not call.body.payload:
             return JobStarted(job_id=await self._jobs.rerun(call.caller, job_id))
-        row = await self._reader.get(call.caller.tenant_id, job_id)
-        if row is None:
-            raise NotFoundError("job")
-        return JobStarted(job_id=await self._copied(call.caller, row, changes))
-
-    async def _copied(self, caller: Caller, row: JobRow, changes: Json) -> UUID:
-        if row.type in ERRANDS:
-            kind = ErrandType(row.type)
-            # What one is done by is shown as its settings.
-            return await self._errands.start(caller, kind, _errand_payload(kind, {**row.config, **changes}))
-        if row.type in _REPLACEABLE:
-            checked = _payload(_REPLACEABLE[row.type], changes).model_dump(mode="json", exclude_unset=True)
-            return await self._jobs.rerun(caller, row.id, changes=checked)
-        crawl = _payload(CopiedCrawl, changes)
-        return await self._jobs.copy_crawl(caller, row.id, url=crawl.url, depth=crawl.depth)
+        changes = _payload(CopiedCrawl, call.body.payload)
+        return JobStarted(
+            job_id=await self._jobs.copy_crawl(call.caller, job_id, url=changes.url, depth=changes.depth)
+        )
 
     async def remove(self, call: Call[NoQuery, NoBody]) -> None:
         """DELETE /v1/jobs/{id}."""
         await self._jobs.remove(call.caller, call.ids["job_id"])
-
-
-def _errand_payload(kind: ErrandType, payload: Json) -> Json:
-    """As it is kept: complete, as JSON."""
-    checked: Json = _payload(PAYLOADS[kind], payload).model_dump(mode="json", exclude_none=True)
-    return checked
 
 
 def _payload(model: type[M], payload: Json) -> M:

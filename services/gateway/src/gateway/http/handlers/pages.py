@@ -1,4 +1,4 @@
-"""The status page at ``/``, the reference at ``/docs``, and the description of the API."""
+"""The status page at ``/``, and the description of the API."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiohttp import web
 
-from gateway.core.runs import progress_of, waiting_for
-from gateway.http import html, reference
+from gateway.core.runs import RUN_TYPES, progress_of, waiting_for
+from gateway.http import html
 from shared.errors import DependencyError
 from shared.postgres.reads.jobs import JobFilter
 from shared.postgres.reads.records import Slice
-from shared.states import RUN_TYPES, PruneState
+from shared.states import PruneState
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from shared.postgres.reads.records import FailedJobRow, JobRow, LedgerRow, PruneRow, StatsRow
 
 _REFRESH_SECONDS: Final = 5
-_SIGN_IN: Final = "Sign in (POST /v1/auth/login, or quern login) to see more."
-_NO_ACCOUNTS: Final = (
-    "Accounts are switched off (QUERN_AUTH_ENABLED=false): everybody who reaches this address is admin."
-)
 _FEW: Final = Slice(limit=10, offset=0)
 
 
@@ -42,37 +38,22 @@ class PageHandlers:
         self._operations = operations
         self._jobs = jobs
         self._api = orjson.dumps(api)
-        self._reference = reference.page(api)
 
     async def openapi(self, _call: Call[NoQuery, NoBody]) -> web.Response:
         """GET /v1/openapi.json."""
         return web.Response(body=self._api, content_type="application/json")
 
-    async def reference(self, _call: Call[NoQuery, NoBody]) -> web.Response:
-        """GET /docs."""
-        headers = {"Content-Security-Policy": reference.POLICY}
-        return web.Response(text=self._reference, content_type="text/html", charset="utf-8", headers=headers)
-
     async def status(self, call: Call[NoQuery, NoBody]) -> web.Response:
         """GET /."""
         overview = await self._system.look(call.caller)
-        if not call.caller.signed_in:
-            return self._page([_components(overview), html.paragraph(_SIGN_IN)])
         try:
             sections = await self._rows(call.caller)
         except DependencyError:
             sections = [html.paragraph("Postgres does not answer: there are no figures now.")]
-        if call.caller.user_id is None:
-            sections.insert(0, html.paragraph(_NO_ACCOUNTS))
-        return self._page([_components(overview), *sections, _queues(overview)])
-
-    def _page(self, sections: Sequence[str]) -> web.Response:
-        top = html.links(
-            [("API reference", "/docs"), ("API description", "/v1/openapi.json"), ("Readiness", "/readyz")]
-        )
+        top = html.links([("API description", "/v1/openapi.json"), ("Readiness", "/readyz")])
         page = html.document(
             "Quern",
-            [top, *sections],
+            [top, _components(overview), *sections, _queues(overview)],
             refresh_seconds=_REFRESH_SECONDS,
         )
         return web.Response(text=page, content_type="text/html", charset="utf-8")

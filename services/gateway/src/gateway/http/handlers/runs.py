@@ -8,13 +8,13 @@ from aiohttp import web
 
 from gateway.core.errors import InvalidRequestError
 from gateway.core.events import HEARTBEAT, event
+from gateway.core.runs import RUN_TYPES
 from gateway.http.front import headers_for
 from gateway.http.models.jobs import LogLine, PruneDecided, PruneList, Run, RunEvent, RunList
 from gateway.http.paging import page, wanted
 from gateway.usecases.following import Changed, Ended, Logged, Quiet
 from shared.postgres.intake_errors import NotFoundError
 from shared.postgres.reads.jobs import JobFilter
-from shared.states import RUN_TYPES
 
 if TYPE_CHECKING:
     from gateway.http.models.common import NoBody, NoQuery

@@ -5,8 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from gateway.http.models.documents import Chunk
-from gateway.http.models.search import Duplicate, Highlight, Hit, Neighbours, SearchAnswer, SearchFilters
+from gateway.http.models.search import Hit, SearchAnswer, SearchFilters
 from gateway.usecases.search import Question
 from shared.vectors.port import SearchMode
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.http.models.common import NoQuery
     from gateway.http.models.search import SearchInput
     from gateway.http.route import Call
-    from gateway.usecases.search import Around, Found, Search
+    from gateway.usecases.search import Found, Search
 
 
 class SearchHandlers:
@@ -31,8 +30,6 @@ class SearchHandlers:
         question = Question(
             text=body.query,
             limit=body.limit,
-            offset=body.offset,
-            neighbours=body.neighbours,
             mode=SearchMode(body.mode),
             alpha=body.alpha,
             source_ids=where.source_ids,
@@ -43,7 +40,7 @@ class SearchHandlers:
         )
         found = await self._search.find(call.caller, question)
         took_ms = round((perf_counter() - start) * 1000)
-        return SearchAnswer(items=[_hit(item) for item in found.items], more=found.more, took_ms=took_ms)
+        return SearchAnswer(items=[_hit(item) for item in found], took_ms=took_ms)
 
 
 def _hit(found: Found) -> Hit:
@@ -59,14 +56,4 @@ def _hit(found: Found) -> Hit:
         document_id=row.document_id,
         version_id=row.version_id,
         ordinal=row.ordinal,
-        highlights=[Highlight(start=start, end=end) for start, end in found.highlights],
-        duplicates=[Duplicate.model_validate(other) for other in found.duplicates],
-        neighbours=None if found.around is None else _neighbours(found.around),
-    )
-
-
-def _neighbours(around: Around) -> Neighbours:
-    return Neighbours(
-        before=[Chunk.model_validate(row) for row in around.before],
-        after=[Chunk.model_validate(row) for row in around.after],
     )

@@ -118,9 +118,7 @@ class SourceHandlers:
 
 def _wish(options: CrawlOptions, *, only_given: bool = False) -> CrawlWish:
     settings = options.model_dump(exclude={"headers"}, exclude_unset=only_given)
-    return CrawlWish(
-        settings=settings, headers=options.headers, max_pages_given="max_pages" in options.model_fields_set
-    )
+    return CrawlWish(settings=settings, headers=options.headers)
 
 
 def default_settings() -> dict[str, object]:

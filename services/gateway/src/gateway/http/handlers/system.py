@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from gateway.core.access import Access, require
 from gateway.http.models.system import (
     Audit,
     Component,
@@ -28,7 +27,7 @@ from shared.postgres.intake_errors import NotFoundError
 
 if TYPE_CHECKING:
     from gateway.http.models.common import NoBody, NoQuery
-    from gateway.http.models.system import DeadMessagesQuery, LedgerQuery
+    from gateway.http.models.system import DeadMessagesQuery
     from gateway.http.route import Call
     from gateway.ports import Dependencies, OperationReader
     from gateway.usecases.system import Overview, SystemView
@@ -53,12 +52,9 @@ class SystemHandlers:
         """GET /v1/system."""
         return shown(await self._system.look(call.caller))
 
-    async def ledger(self, call: Call[LedgerQuery, NoBody]) -> Ledger:
+    async def ledger(self, call: Call[NoQuery, NoBody]) -> Ledger:
         """GET /v1/system/ledger."""
-        of_all = call.query.scope == "all"
-        if of_all:
-            require(Access.OPERATOR, call.caller)
-        row = await self._operations.ledger(None if of_all else call.caller.tenant_id)
+        row = await self._operations.ledger(call.caller.tenant_id)
         audit = Audit.model_validate(row)
         figures = ("accepted", "succeeded", "failed", "cancelled", "skipped", "in_flight", "balanced")
         return Ledger(**{name: getattr(row, name) for name in figures}, audit=audit)

@@ -1,22 +1,18 @@
 """What all shapes share."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 T = TypeVar("T")
 
@@ -24,7 +20,7 @@ MAX_OFFSET = 10_000
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 
-_DIGITS = re.compile(r"-?[0-9]{1,19}")
+_DIGITS = re.compile(r"-?[0-9]{1,18}")
 
 
 class Input(BaseModel):
@@ -69,42 +65,17 @@ def _digits(value: object) -> object:
     return value
 
 
-def _whole(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _rfc3339(value: datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
-@dataclass(frozen=True)
-class _Storable:
-    """Checks it, and says so in the schema as far as a pattern can."""
-
-    pattern: str
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_after_validator_function(_storable, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"pattern": self.pattern} | handler(schema)
-
-
-Storable = _Storable(r"^[^\u0000]*$")
+Storable = AfterValidator(_storable)
 """Stands behind all other constraints of a text."""
-
-Stripped = _Storable(r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
-"""The same of a text that loses the spaces around it, and must have something else."""
-
-Whole = Annotated[int, BeforeValidator(_whole)]
-"""A whole number in JSON, where 5.0 is the same number as 5 (RFC 8259, section 6)."""
 
 Text = Annotated[str, Storable]
 """Text that Postgres can store: it has no NUL character and no half of a surrogate pair."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Stripped]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Storable]
 """What people call something."""
 
 SearchedText = Annotated[str, StringConstraints(min_length=1, max_length=200), Storable]

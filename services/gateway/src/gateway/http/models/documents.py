@@ -8,7 +8,7 @@ from pydantic import Field
 from gateway.http.models.common import Input, Number, Output, Page, PageQuery, SearchedText, Time
 
 if TYPE_CHECKING:
-    from shared.postgres.reads.records import DocumentRow, SummaryRow, VersionRow
+    from shared.postgres.reads.records import DocumentRow, VersionRow
 
 DocumentStatus = Literal["active", "pending", "failed", "retired"]
 _MAX_ORDINAL = 2**31 - 1
@@ -20,9 +20,7 @@ class DocumentsQuery(PageQuery):
     source_id: UUID | None = None
     group_id: UUID | None = None
     status: DocumentStatus | None = None
-    q: SearchedText | None = Field(
-        None, description="A part of the title, URL or source URI.", examples=["install"]
-    )
+    q: SearchedText | None = Field(None, description="A part of the title, URL or source URI.")
 
 
 class ChunksQuery(PageQuery):
@@ -69,45 +67,19 @@ class Version(Output):
     created_at: Time
 
 
-class Summary(Output):
-    """What a summarizer made of a document."""
-
-    text: str
-    method: Literal["extractive", "model"] = Field(
-        description="extractive: sentences of the document itself. model: written by the endpoint that is set."
-    )
-    model: str | None
-    version_id: UUID
-    is_current: bool = Field(description="Whether it is of the version that is served.")
-    created_at: Time
-
-
 class DocumentDetail(Document):
     """A document with its versions, newest first."""
 
     versions: list[Version]
-    summary: Summary | None = Field(description="The last one that a job of type summarizer made.")
 
     @classmethod
-    def of(cls, row: "DocumentRow", versions: "list[VersionRow]", summary: "SummaryRow | None") -> Self:
+    def of(cls, row: "DocumentRow", versions: "list[VersionRow]") -> Self:
         """From rows."""
         base = Document.model_validate(row)
         return cls(
             **{name: getattr(base, name) for name in Document.model_fields},
             versions=[Version.model_validate(version) for version in versions],
-            summary=None if summary is None else _summary(row, summary),
         )
-
-
-def _summary(row: "DocumentRow", summary: "SummaryRow") -> Summary:
-    return Summary(
-        text=summary.text,
-        method="model" if summary.method == "model" else "extractive",
-        model=summary.model,
-        version_id=summary.version_id,
-        is_current=summary.version_id == row.active_version_id,
-        created_at=summary.created_at,
-    )
 
 
 class Chunk(Output):

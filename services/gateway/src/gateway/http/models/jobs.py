@@ -1,6 +1,6 @@
 """Shapes of jobs and runs."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from gateway.core.runs import Progress as CoreProgress
 from gateway.core.runs import WaitingFor, eta_seconds, progress_of, waiting_for
 from gateway.core.sources import without_secrets
-from gateway.http.models.common import Input, Json, Number, Output, Page, PageQuery, Text, Time, Whole
+from gateway.http.models.common import Input, Json, Number, Output, Page, PageQuery, Text, Time
 from shared.states import Handler, JobStatus, PruneState
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shared.postgres.reads.records import JobRow
 
-JobType = Literal["crawler", "page", "upload", "activate", "cleanup", "summarizer", "reembed"]
+JobType = Literal["crawler", "page", "upload", "activate"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 _MAX_ID = 2**63 - 1
 
@@ -47,7 +47,7 @@ class FailedQuery(PageQuery):
     """Which failed units of work."""
 
     handler: Handler | None = None
-    error_code: Text | None = Field(None, min_length=1, max_length=100, examples=["timeout"])
+    error_code: Text | None = Field(None, min_length=1, max_length=100)
 
 
 class StartJob(Input):
@@ -55,43 +55,26 @@ class StartJob(Input):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {"type": "crawler", "payload": {"url": "https://docs.example.org/", "depth": 2}},
-                {"type": "cleanup", "payload": {"age_threshold_days": 30, "dry_run": True}},
-                {
-                    "type": "summarizer",
-                    "payload": {"source_id": "01930000-0000-7000-8000-000000000001", "sentences": 5},
-                },
-            ]
+            "examples": [{"type": "crawler", "payload": {"url": "https://docs.example.org/", "depth": 2}}]
         }
     )
 
-    type: Text = Field(
-        description="What kind of job (a cleanup is for admins); any other is refused as `unknown_job_type`.",
-        max_length=100,
-        json_schema_extra={"enum": ["crawler", "cleanup", "summarizer", "reembed"]},
-    )
-    payload: Json = Field(
-        description="Of a crawler: url, and depth (how many links from it, 2 if left out). Of a cleanup: "
-        "age_threshold_days (30), status_filter (succeeded), dry_run (false). Of a summarizer: document_ids or "
-        "source_id, and sentences (5). Of a reembed: source_id."
-    )
+    type: Text = Field(description="crawler", max_length=100)
+    payload: Json = Field(description="Of a crawler: url, and depth (how many links from it, 2 if left out).")
 
 
 class CrawlerPayload(Input):
     """The payload of a crawler job."""
 
     url: Text = Field(min_length=1, max_length=4096)
-    depth: Whole | None = Field(None, ge=0, le=100)
+    depth: int | None = Field(None, ge=0, le=100)
 
 
 class CopyJob(Input):
     """A job to be done again, with other values."""
 
     payload: Json | None = Field(
-        None,
-        description="Fields of the payload to replace; of a crawl: url, depth; of an upload: title, version_label; of "
-        "an activation: version_id; of other jobs: those that they are started with.",
+        None, description="Fields of the payload to replace; of a crawl: url, depth."
     )
 
 
@@ -99,30 +82,23 @@ class CopiedCrawl(Input):
     """What may be replaced in a copy of a crawl."""
 
     url: Text | None = Field(None, min_length=1, max_length=4096)
-    depth: Whole | None = Field(None, ge=0, le=100)
-
-
-def _exactly_one(schema: Json) -> None:
-    for name, field in schema["properties"].items():
-        schema["properties"][name] = {"title": field["title"], **field["anyOf"][0]}
-    schema |= {"minProperties": 1, "maxProperties": 1, "examples": [{"error_code": "timeout"}, {"all": True}]}
+    depth: int | None = Field(None, ge=0, le=100)
 
 
 class RetryMany(Input):
     """Which failed jobs to retry: exactly one of these."""
 
-    model_config = ConfigDict(json_schema_extra=_exactly_one)
+    model_config = ConfigDict(json_schema_extra={"examples": [{"error_code": "timeout"}, {"all": True}]})
 
-    ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
-    error_code: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
+    ids: list[UUID] | None = Field(None, min_length=1, max_length=1000)
+    error_code: Text | None = Field(None, min_length=1, max_length=100)
     all: Literal[True] | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one(cls, value: Any) -> Any:
-        if isinstance(value, dict) and (len(value) != 1 or None in value.values()):
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(value is not None for value in (self.ids, self.error_code, self.all)) != 1:
             raise ValueError("give exactly one of ids, error_code and all")
-        return value
+        return self
 
 
 class PrunesQuery(PageQuery):

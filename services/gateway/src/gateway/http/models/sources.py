@@ -18,7 +18,6 @@ from gateway.http.models.common import (
     Storable,
     Text,
     Time,
-    Whole,
 )
 from gateway.http.models.jobs import Run
 from shared.states import JobStatus
@@ -35,10 +34,10 @@ PageStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "s
 class CrawlOptions(Input):
     """How a site is crawled."""
 
-    max_depth: Whole = Field(
+    max_depth: int = Field(
         2, ge=0, le=100, description="Links from the seed page, which has depth 0; inclusive."
     )
-    max_pages: Whole = Field(1000, ge=1, le=100_000, description="Pages in one run at most.")
+    max_pages: int = Field(1000, ge=1, le=100_000, description="Pages in one run at most.")
     include: list[Pattern] = Field(
         default_factory=list, max_length=50, description="Regular expressions; a URL must match one of them."
     )
@@ -46,9 +45,9 @@ class CrawlOptions(Input):
         default_factory=list, max_length=50, description="Regular expressions; a URL must match none of them."
     )
     same_host: bool = Field(default=True, description="Stay on the seed's host.")
-    path_prefix: (
-        Annotated[str, StringConstraints(pattern=r"^/[^\u0000]*$", max_length=2048), Storable] | None
-    ) = Field(None, description="Stay below this path.")
+    path_prefix: Annotated[str, StringConstraints(pattern=r"^/", max_length=2048), Storable] | None = Field(
+        None, description="Stay below this path."
+    )
     respect_robots: bool = True
     use_sitemap: bool = True
     use_llms_txt: bool = True
@@ -58,7 +57,7 @@ class CrawlOptions(Input):
         max_length=20,
         description="Sent to the seed's origin with each request. Values are secrets: no answer shows them.",
     )
-    delay_ms: Whole | None = Field(
+    delay_ms: int | None = Field(
         None, ge=0, le=600_000, description="Milliseconds between two requests to a host."
     )
 
@@ -75,7 +74,7 @@ class SourceInput(Input):
     )
 
     type: Literal["web"]
-    url: Text = Field(min_length=1, max_length=4096, description="Begins with http:// or https://.")
+    url: Text = Field(min_length=1, max_length=4096)
     name: Name | None = None
     group_id: UUID | None = None
     crawl: CrawlOptions = Field(default_factory=CrawlOptions)
@@ -108,9 +107,7 @@ class SourcesQuery(PageQuery):
     type: SourceType | None = None
     status: SourceStatus | None = None
     group_id: UUID | None = None
-    q: SearchedText | None = Field(
-        None, description="A part of the name, URL or file name.", examples=["handbook"]
-    )
+    q: SearchedText | None = Field(None, description="A part of the name, URL or file name.")
 
 
 class PagesQuery(PageQuery):

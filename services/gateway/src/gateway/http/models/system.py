@@ -5,8 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from gateway.http.models.common import Output, Page, PageQuery, Parameters, Text, Time
-from shared.contracts.topics import INGEST_TASK
+from gateway.http.models.common import Output, Page, PageQuery, Text, Time
 
 
 class Stats(Output):
@@ -63,12 +62,6 @@ class Audit(Output):
     repaired: int
 
 
-class LedgerQuery(Parameters):
-    """Whose work is counted."""
-
-    scope: Literal["tenant", "all"] = Field("tenant", description="all: of every tenant, for operators.")
-
-
 class Ledger(Output):
     """All work ever accepted, by what became of it."""
 
@@ -85,7 +78,7 @@ class Ledger(Output):
 class DeadMessagesQuery(PageQuery):
     """Which messages that could not be understood."""
 
-    topic: Text | None = Field(None, min_length=1, max_length=64, examples=[INGEST_TASK.name])
+    topic: Text | None = Field(None, min_length=1, max_length=64)
 
 
 class DeadMessage(Output):

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from gateway.http.models.common import Input, Output, Stripped
+from gateway.http.models.common import Input, Output, Storable
 
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Stripped]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Storable]
 
 
 class UploadFields(Input):
@@ -15,7 +15,7 @@ class UploadFields(Input):
 
     group_id: UUID | None = None
     title: (
-        Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), Stripped]
+        Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), Storable]
         | None
     ) = None
     version_label: Label | None = None
@@ -32,19 +32,15 @@ class UploadAccepted(Output):
     duplicate_of: UUID | None
 
 
-#: The form, for OpenAPI. An empty field is one that was not filled in.
+#: The form, for OpenAPI.
 FORM: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["file"],
     "additionalProperties": False,
-    "examples": [{"file": "prices.csv", "title": "Price list", "version_label": "2026-03"}],
     "properties": {
         "file": {"type": "string", "contentMediaType": "application/octet-stream"},
-        "group_id": {
-            "anyOf": [{"type": "string", "format": "uuid"}, {"const": ""}],
-            "description": "The group `default` where left out or empty.",
-        },
-        "title": {"type": "string", "maxLength": 500},
-        "version_label": {"type": "string", "maxLength": 200},
+        "group_id": {"type": "string", "format": "uuid"},
+        "title": {"type": "string", "minLength": 1, "maxLength": 500},
+        "version_label": {"type": "string", "minLength": 1, "maxLength": 200},
     },
 }

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ingest_worker.adapters.parsers.finish import clean_title, finished
 from ingest_worker.adapters.parsers.source import too_large
 from ingest_worker.core.chunking import ChunkBuilder
 from ingest_worker.core.tables import (
-    Chosen,
     ColumnTypes,
     cell_text,
     group_rows,
     header_names,
     markdown_row,
+    row_parts,
     row_texts,
 )
 from shared.contracts.content import Column, Parsed
@@ -73,10 +71,8 @@ class TableBuilder:
         self._show(markdown_row(["---"] * len(names), len(names)))
         before = self._rows
         texts = self._row_texts(iterator, names, learned)
-        for above, group in groupby(texts, key=itemgetter(0)):
-            pieces = ((number, pieces) for _, number, pieces in group)
-            for row, text in group_rows(pieces, self._request.chunk_characters):
-                self._builder.add((*path, *above), text, row=row)
+        for row, text in group_rows(texts, self._request.chunk_characters):
+            self._builder.add(path, text, row=row)
         if self._rows == before:  # a header, or a single row, is all there is
             for text in row_texts([cell for cell in header if cell], self._request.chunk_characters):
                 self._builder.add(path, text)
@@ -100,9 +96,8 @@ class TableBuilder:
 
     def _row_texts(
         self, rows: Iterator[Sequence[Any]], names: Sequence[str], learned: ColumnTypes
-    ) -> Iterator[tuple[tuple[str, ...], int, list[str]]]:
+    ) -> Iterator[tuple[int, list[str]]]:
         limit = self._request.chunk_characters
-        chosen = Chosen(names, self._request.columns, self._request.context_columns)
         for number, row in enumerate(rows, start=1):
             cells = _texts(row)
             if not any(cells):
@@ -110,7 +105,7 @@ class TableBuilder:
             self._count(len(cells))
             learned.see(row)
             self._show_row(cells, len(names))
-            yield chosen.above(cells), number, row_texts(chosen.parts(cells), limit)
+            yield number, row_texts(row_parts(names, cells), limit)
 
     def _count(self, width: int) -> None:
         self._rows += 1

@@ -1,1 +1,0 @@
-"""Measures how well search finds what people ask for: ``make search-quality``."""
