@@ -60,6 +60,11 @@ class Periodic:
             warn("periodic_task_timed_out", task=self.name, timeout_seconds=self.timeout_seconds)
         except DependencyUnavailableError as error:
             warn("periodic_task_waits", task=self.name, dependency=error.dependency, detail=str(error))
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            # A client's library gave up something of its own and told us in the same words: only that turn is over.
+            warn("periodic_task_cut_short", task=self.name, exc_info=True)
         except Exception:  # noqa: BLE001  (one bad turn must not end the task)
             _log.exception("periodic_task_failed", task=self.name)
         else:
@@ -76,3 +81,9 @@ class Periodic:
             )
         if self.record is not None:
             self.record(self.name, seconds, changes)
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody has asked this task to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

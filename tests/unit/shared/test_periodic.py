@@ -12,7 +12,7 @@ from shared.periodic import Periodic
 class Task:
     """Fails so often, then works."""
 
-    def __init__(self, failures: int, error: Exception) -> None:
+    def __init__(self, failures: int, error: BaseException) -> None:
         self.failures = failures
         self.error = error
         self.turns: list[float] = []
@@ -71,3 +71,25 @@ async def test_a_turn_that_hangs_is_cut_off() -> None:
         stop.set()
         await running
     assert log[0]["event"] == "periodic_task_timed_out"
+
+
+async def test_a_cancellation_that_nobody_asked_for_ends_one_turn_and_not_the_task() -> None:
+    task = Task(3, asyncio.CancelledError())
+    _, told = await turns(task, max_backoff_seconds=0.02)
+    assert told == ["periodic_task_cut_short", "periodic_task_recovered"]
+
+
+async def test_a_task_that_is_asked_to_end_ends() -> None:
+    begun = asyncio.Event()
+
+    async def never() -> dict[str, int]:
+        begun.set()
+        await asyncio.Event().wait()
+        return {}
+
+    periodic = Periodic(name="test_turns", run_once=never, period_seconds=0.01, timeout_seconds=60.0)
+    running = asyncio.create_task(periodic.run(asyncio.Event()))
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait({running}, timeout=10)
+    assert running.cancelled()
