@@ -69,6 +69,9 @@ def roomy(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
             "QUERN_FILE_PARSE_TIMEOUT_SECONDS": "60",
             "QUERN_ROBOTS_RETRY_SECONDS": "0.1",
             "QUERN_SUPERSEDED_GRACE_SECONDS": "20",
+            # A batch that a busy Weaviate refused is over soon enough for the quiet that is waited for at the end.
+            "QUERN_INDEX_BATCH_SECONDS": "40",
+            "QUERN_ABANDONED_SECONDS": "30",
             "QUERN_DELETE_PERIOD_SECONDS": "0.5",
             "QUERN_UPKEEP_PERIOD_SECONDS": "1",
             "QUERN_FIGURES_PERIOD_SECONDS": "2",
