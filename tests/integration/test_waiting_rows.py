@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from shared.clock import new_id
 from shared.postgres.presence import PostgresPresence
 from shared.postgres.reads.jobs import JobReads
 from support.pipeline import CALLER, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from shared.postgres.reads.records import JobRow
-    from support.databases import Database
-
-
-@pytest.fixture
-async def pipeline(database: Database) -> AsyncIterator[Pipeline]:
-    made = await Pipeline.open(database.service_url)
-    yield made
-    await made.close()
 
 
 async def say(
