@@ -43,11 +43,21 @@ class Periodic:
         """Take turns until ``stop``. The first comes within one period, at random: replicas shall not march in step."""
         failures = 0
         wait = self.period_seconds * random.random()  # noqa: S311  (spreads load, guards nothing)
-        while not await wait_or_stop(stop, wait):
+        while not await self._waited(stop, wait):
             failures = 0 if await self._turn(failures) else failures + 1
             longest = max(self.period_seconds, self.max_backoff_seconds)
             wait = min(self.period_seconds * 2 ** min(failures, 20), longest)
             wait *= 0.9 + 0.2 * random.random()  # noqa: S311  (likewise)
+
+    async def _waited(self, stop: asyncio.Event, seconds: float) -> bool:
+        """Whether to stop; what a turn has left behind may come up only here."""
+        try:
+            return await wait_or_stop(stop, seconds)
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            _log.warning("periodic_task_cut_short", task=self.name, exc_info=True)
+            return stop.is_set()
 
     async def _turn(self, failures: int) -> bool:
         """One turn after so many that failed; the first failure is told, the rest are repetitions of it."""

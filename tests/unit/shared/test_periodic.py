@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Literal
 
 from structlog.testing import capture_logs
 
@@ -93,3 +94,26 @@ async def test_a_task_that_is_asked_to_end_ends() -> None:
     running.cancel()
     await asyncio.wait({running}, timeout=10)
     assert running.cancelled()
+
+
+async def test_a_cancellation_that_comes_up_between_two_turns_does_not_end_the_task_either() -> None:
+    class Interrupted(asyncio.Event):
+        """Its first wait is given up by nobody."""
+
+        interruptions = 1
+
+        async def wait(self) -> Literal[True]:
+            if self.interruptions:
+                self.interruptions -= 1
+                raise asyncio.CancelledError
+            return await super().wait()
+
+    task, stop = Task(0, ValueError()), Interrupted()
+    periodic = Periodic(name="test_turns", run_once=task.run_once, period_seconds=0.01, timeout_seconds=5.0)
+    with capture_logs() as log:
+        running = asyncio.create_task(periodic.run(stop))
+        async with asyncio.timeout(10):
+            await task.worked.wait()
+        stop.set()
+        await running
+    assert [line["event"] for line in log] == ["periodic_task_cut_short"]
