@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import numpy as np
@@ -230,23 +230,50 @@ async def test_a_verified_batch_survives_a_kill(place: Place) -> None:
     assert await place.store.existing(place.collection, TENANT, [barrier]) == {barrier}
 
 
-async def test_what_a_kill_in_the_middle_leaves_is_deleted_by_id(place: Place) -> None:
+@pytest.mark.parametrize(
+    "stored", [1, 100, 500], ids=["nothing whole", "no insert whole", "one insert whole"]
+)
+async def test_what_a_kill_in_the_middle_leaves_is_deleted(place: Place, stored: int) -> None:
+    """A shard that was killed before its first insert ended has lost the lengths that each delete subtracts from."""
+    objects = await kill_while_inserting(place, stored)
+
+    # What is still loading may refuse the first call, as the janitor's next turn finds it.
+    await eventually(lambda: place.store.delete_by_source(place.collection, TENANT, objects[0].source_id))
+    await eventually(lambda: place.store.delete_by_ids(place.collection, TENANT, ids(objects)))
+
+    assert await place.store.existing(place.collection, TENANT, ids(objects)) == set()
+    assert await place.store.scan(place.collection, TENANT, after=None, limit=10) == []
+    assert await place.store.count(place.collection, TENANT) == 0
+
+
+async def test_what_is_counted_though_it_is_gone_holds_no_deletion_up(place: Place) -> None:
+    objects = await kill_while_inserting(place, 100)
+    source = objects[0].source_id
+    where = {"path": ["source_id"], "operator": "Equal", "valueText": str(source)}
+    path = f"/v1/batch/objects?tenant={TENANT}"
+    told = await ask(place, "DELETE", path, {"match": {"class": place.collection, "where": where}})
+    assert told["results"]["failed"] == told["results"]["matches"] > 0  # and deleted all the same
+    batch = objects[0].batch_id
+    assert await place.store.count(place.collection, TENANT, batch_id=batch) >= told["results"]["matches"]
+
+    assert await place.store.delete_by_source(place.collection, TENANT, source) == 0
+
+    await place.store.delete_by_ids(place.collection, TENANT, ids(objects))
+    assert await place.store.count(place.collection, TENANT) == 0
+
+
+async def kill_while_inserting(place: Place, stored: int) -> list[VectorObject]:
+    """1,200 objects of which at least so many were stored when Weaviate was killed; it runs again."""
     objects = some(1200)
     sending = asyncio.create_task(place.store.insert(place.collection, TENANT, objects))
-    while await place.store.count(place.collection, TENANT) < 500:
+    while await place.store.count(place.collection, TENANT) < stored:
         assert not sending.done()
     await asyncio.to_thread(place.server.kill9)
     with pytest.raises(VectorsUnavailableError):
         await sending
     await asyncio.to_thread(place.server.start)
     await eventually(lambda: place.store.count(place.collection, TENANT))
-
-    # What is still loading may refuse the first call, as the janitor's next turn finds it.
-    await eventually(lambda: place.store.delete_by_ids(place.collection, TENANT, ids(objects)))
-
-    assert await place.store.existing(place.collection, TENANT, ids(objects)) == set()
-    assert await place.store.scan(place.collection, TENANT, after=None, limit=10) == []
-    assert await place.store.count(place.collection, TENANT) == 0
+    return objects
 
 
 async def test_a_read_only_shard_stores_nothing_and_says_so(place: Place) -> None:
@@ -275,13 +302,18 @@ async def test_a_read_only_shard_stores_nothing_and_says_so(place: Place) -> Non
 
 
 async def set_shard(place: Place, status: str) -> None:
-    url = f"{place.server.url}/v1/schema/{place.collection}/shards/{TENANT}"
+    await ask(place, "PUT", f"/v1/schema/{place.collection}/shards/{TENANT}", {"status": status})
+
+
+async def ask(place: Place, method: str, path: str, body: object) -> dict[str, Any]:
     headers = {"authorization": f"Bearer {place.server.api_key}"}
     async with (
         aiohttp.ClientSession(headers=headers) as session,
-        session.put(url, json={"status": status}) as answer,
+        session.request(method, place.server.url + path, json=body) as answer,
     ):
         assert answer.status == 200
+        told: dict[str, Any] = await answer.json()
+        return told
 
 
 async def test_a_source_of_more_than_one_call_can_delete_is_deleted_whole(place: Place) -> None:
