@@ -70,7 +70,9 @@ async def come_to_rest(truth: Truth, *, deadline: float) -> float:
 
 
 async def _waiting_for(truth: Truth) -> list[str]:
-    found = [f"{what}: {dict(row)}" for what, sql in LOOKS.items() for row in (await truth.rows(sql))[:SHOWN]]
+    # Of one moment: a dead job that is retried between two looks would be seen neither as dead nor as open.
+    looks = await truth.at_once(LOOKS.values())
+    found = [f"{what}: {dict(row)}" for what, rows in zip(LOOKS, looks, strict=True) for row in rows[:SHOWN]]
     if messages := await truth.waiting():
         found.append(f"{messages} messages in the channels of nsqd")
     return found

@@ -72,6 +72,14 @@ class Truth:
         """Rows of a query."""
         return list(await self._postgres.fetch(sql, *arguments))
 
+    async def at_once(self, queries: Iterable[str]) -> list[list[asyncpg.Record]]:
+        """Rows of several queries, all of one moment."""
+        async with (
+            self._postgres.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return [list(await connection.fetch(sql)) for sql in queries]
+
     async def value(self, sql: str, *arguments: object) -> Any:
         """The first value of a query."""
         return await self._postgres.fetchval(sql, *arguments)
